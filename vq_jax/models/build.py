@@ -1,0 +1,108 @@
+"""From configuration to modules: the tables of everything that has a name."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from ml_collections import ConfigDict
+
+from vq_jax.errors import InputError
+from vq_jax.models.autoencoder import Autoencoder
+from vq_jax.models.decoders.conv import ConvDecoder
+from vq_jax.models.encoders.conv import ConvEncoder
+from vq_jax.models.heads import DeterministicHead, GaussianHead
+from vq_jax.models.quantizers.identity import IdentityQuantizer
+from vq_jax.models.quantizers.vector import VectorQuantizer
+from vq_jax.models.quantizers.vector_ema import EmaVectorQuantizer
+from vq_jax.ops import likelihoods
+
+ENCODERS = {"conv": ConvEncoder}
+DECODERS = {"conv": ConvDecoder}
+HEADS = {"deterministic": DeterministicHead, "gaussian": GaussianHead}
+QUANTIZERS = {
+    "none": IdentityQuantizer,
+    "vq": VectorQuantizer,
+    "vq_ema": EmaVectorQuantizer,
+}
+LIKELIHOODS = {
+    "categorical": likelihoods.CATEGORICAL,
+    "discretized_logistic": likelihoods.DISCRETIZED_LOGISTIC,
+    "logit_laplace": likelihoods.LOGIT_LAPLACE,
+    "pixels": likelihoods.PIXELS,
+}
+
+
+def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
+    """The model of `config.model` for images with `channels` channels.
+
+    Raises:
+        InputError: an unknown name or field, or an encoder and a decoder of different
+            strides.
+    """
+    likelihood = choose(LIKELIHOODS, config.likelihood, "config.model.likelihood")
+    out_channels = channels * likelihood.outputs_per_channel
+    shared = {"dtype": config.dtype}
+    encoder = from_table(ENCODERS, config.encoder, "config.model.encoder", **shared)
+    decoder = from_table(
+        DECODERS,
+        config.decoder,
+        "config.model.decoder",
+        out_channels=out_channels,
+        **shared,
+    )
+    if encoder.downsampling_factor != decoder.upsampling_factor:
+        raise InputError(
+            f"config.model.encoder shrinks by {encoder.downsampling_factor} but "
+            f"config.model.decoder grows by {decoder.upsampling_factor}; set "
+            "num_downsamples and num_upsamples to the same number."
+        )
+    return Autoencoder(
+        encoder=encoder,
+        head=from_table(
+            HEADS, config.head, "config.model.head", code_dim=config.code_dim, **shared
+        ),
+        quantizer=_build_quantizer(config),
+        decoder=decoder,
+        likelihood=likelihood,
+        channels=channels,
+    )
+
+
+def _build_quantizer(config: ConfigDict):
+    where = "config.model.quantizer"
+    family = choose(QUANTIZERS, config.quantizer.name, f"{where}.name")
+    derived = {"dtype": config.dtype}
+    if "code_dim" in _fields(family):
+        derived["code_dim"] = config.code_dim
+    return from_table(QUANTIZERS, config.quantizer, where, **derived)
+
+
+def choose(table: Mapping, name: str, where: str):
+    """`table[name]`, or an InputError that names the field and the choices."""
+    if name not in table:
+        raise InputError(f"{where}={name!r} is unknown; choose from {sorted(table)}.")
+    return table[name]
+
+
+def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **derived):
+    """An instance of the class that `config.name` names, with its other fields.
+
+    Args:
+        derived: fields that follow from elsewhere and must not be in `config`.
+
+    Raises:
+        InputError: the name is unknown, or a field is not one of the class's own.
+    """
+    cls = choose(table, config.name, f"{where}.name")
+    given = {key: value for key, value in config.items() if key != "name"}
+    own = _fields(cls) - set(derived)
+    unknown = sorted(set(given) - own)
+    if unknown:
+        raise InputError(
+            f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To change "
+            f"to another family with its own fields, use --config=FILE:FAMILY."
+        )
+    return cls(**given, **derived)
+
+
+def _fields(cls: type) -> set[str]:
+    return {f.name for f in dataclasses.fields(cls)} - {"parent", "name"}

@@ -1,0 +1,53 @@
+"""The convolutional decoder of VQ-VAE."""
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+
+from vq_jax.models.layers.residual import ResidualStack
+
+
+class ConvDecoder(nn.Module):
+    """Mirror of `ConvEncoder`: residual blocks, transposed 4x4 convolutions (4.1).
+
+    Attributes:
+        out_channels: channels of the output: those of an image times the numbers that its
+            likelihood needs for each.
+        hidden_dim: channels of the features.
+        num_upsamples: number of transposed convolutions of stride 2.
+        num_res_blocks: residual blocks before them.
+        res_dim: channels inside a residual block.
+        dtype: dtype of the convolutions; parameters and the output are float32.
+    """
+
+    out_channels: int
+    hidden_dim: int = 128
+    num_upsamples: int = 2
+    num_res_blocks: int = 2
+    res_dim: int = 32
+    dtype: str = "float32"
+
+    @property
+    def upsampling_factor(self) -> int:
+        return 2**self.num_upsamples
+
+    @nn.compact
+    def __call__(
+        self, z_q: Float[Array, "b hq wq d"], *, train: bool
+    ) -> Float[Array, "b h w out"]:
+        x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(z_q)
+        x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
+        for level in reversed(range(1, self.num_upsamples)):
+            width = self.hidden_dim // 2 if level == 1 else self.hidden_dim
+            x = jax.nn.relu(self._upsample(width)(x))
+        if self.num_upsamples:
+            x = self._upsample(self.out_channels)(x)
+        else:
+            x = nn.Conv(self.out_channels, (3, 3), dtype=self.dtype)(x)
+        return x.astype("float32")
+
+    def _upsample(self, width: int) -> nn.Module:
+        return nn.ConvTranspose(
+            width, (4, 4), strides=(2, 2), padding="SAME", dtype=self.dtype
+        )

@@ -1,0 +1,66 @@
+"""From features to the latents that are quantised: a point or a Gaussian."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+from jaxtyping import Array, Float
+
+from vq_jax.ops import gaussian
+from vq_jax.typing import Leaf
+
+
+@struct.dataclass
+class HeadOutput:
+    """What every head returns."""
+
+    z_e: Leaf  # [b, hq, wq, d]
+    kl: Leaf  # float32 [b]: KL to N(0, 1), summed over latents, nats per image; or 0
+
+
+class DeterministicHead(nn.Module):
+    """A 1x1 convolution to the dimension of a code.
+
+    Attributes:
+        code_dim: channels of `z_e`.
+        dtype: dtype of the convolution and of `z_e`.
+    """
+
+    code_dim: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, features: Float[Array, "b hq wq hidden"], *, train: bool
+    ) -> HeadOutput:
+        z_e = nn.Conv(self.code_dim, (1, 1), dtype=self.dtype)(features)
+        return HeadOutput(z_e, jnp.zeros(z_e.shape[0]))
+
+
+class GaussianHead(nn.Module):
+    """z_e = μ + σε in training, μ in evaluation (Kingma & Welling 1312.6114v11, eq. 10).
+
+    The noise comes before quantisation, from the key "posterior". The logarithm of the
+    variance is clipped to [-30, 20], where float32 keeps σ and the KL term finite.
+
+    Attributes:
+        code_dim: channels of `z_e`.
+        dtype: dtype of the convolution and of `z_e`; σ and the KL term are float32.
+    """
+
+    code_dim: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, features: Float[Array, "b hq wq hidden"], *, train: bool
+    ) -> HeadOutput:
+        moments = nn.Conv(2 * self.code_dim, (1, 1), dtype=self.dtype)(features)
+        mean, log_variance = jnp.split(moments.astype(jnp.float32), 2, axis=-1)
+        log_variance = jnp.clip(log_variance, -30.0, 20.0)
+        kl = gaussian.kl_to_standard_normal(mean, log_variance)
+        if not train:
+            return HeadOutput(mean.astype(self.dtype), kl)
+        noise = jax.random.normal(self.make_rng("posterior"), mean.shape)
+        z_e = gaussian.reparameterise(mean, log_variance, noise)
+        return HeadOutput(z_e.astype(self.dtype), kl)

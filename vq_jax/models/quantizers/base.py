@@ -1,0 +1,67 @@
+"""The contract of all quantizers."""
+
+from flax import linen as nn
+from flax import struct
+
+from vq_jax.typing import Leaf
+
+STATE = "codebook"
+"""Collection of what no gradient learns: part of the train state and of checkpoints."""
+
+STATISTICS = "statistics"
+"""Collection of sums over a batch; those of parts of a batch add up."""
+
+CANDIDATES = "candidates"
+"""Collection of vectors drawn from a batch; those of any part will do."""
+
+
+@struct.dataclass
+class QuantizerOutput:
+    """What every quantizer returns, in training and in evaluation alike."""
+
+    z_q: Leaf  # [b, hq, wq, d], dtype of the module; gradients reach z_e as documented
+    indices: Leaf  # int32 [b, hq, wq], in [0, codebook_size)
+    loss: Leaf  # float32 []; 0 when the family has none
+    metrics: Leaf  # dict: name -> float32 []; for logs only
+
+
+class Quantizer(nn.Module):
+    """Base of the families; one contract test runs over all of them.
+
+    A family adds `codebook_size` (a field or a property, known without a call; 0 means
+    that there are no codes), `__call__(z_e, *, train) -> QuantizerOutput` and
+    `lookup(indices)`, which returns, bit for bit, the `z_q` of the forward pass that gave
+    these indices.
+
+    A forward pass never changes what it reads: in training it only writes what it saw
+    into STATISTICS and CANDIDATES, and `update` turns that into the next STATE. So the
+    value of `z_q` is always that of the codebook before the update, a batch can be
+    accumulated in parts exactly, and evaluation cannot change anything.
+
+    Attributes:
+        dtype: dtype of `z_q`; the search is float32 in any case.
+    """
+
+    dtype: str = "float32"
+
+    @property
+    def starts_from_data(self) -> bool:
+        """Whether `start` has to see a batch before step 0."""
+        return False
+
+    def start(self, z_e) -> None:
+        """Places the codes on vectors `z_e` [b, hq, wq, d] of the first batch."""
+
+    def update(self) -> None:
+        """Folds STATISTICS and CANDIDATES of a training batch into STATE."""
+
+    def replace_last(self, collection: str, **values) -> None:
+        """Writes into a collection, if the caller of `apply` asked for it."""
+        for name, value in values.items():
+            self.sow(
+                collection,
+                name,
+                value,
+                init_fn=lambda: None,
+                reduce_fn=lambda _, new: new,
+            )

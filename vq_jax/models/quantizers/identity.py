@@ -1,0 +1,33 @@
+"""No quantisation: the continuous baseline."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from vq_jax.errors import InputError
+from vq_jax.models.quantizers import base
+
+
+class IdentityQuantizer(base.Quantizer):
+    """Passes `z_e` on: a plain autoencoder, or a VAE with the Gaussian head.
+
+    There are no codes: `codebook_size` is 0, indices are zeros without meaning, usage and
+    rate are undefined, and `lookup` is an error.
+    """
+
+    codebook_size = 0
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        return base.QuantizerOutput(
+            z_q=z_e.astype(self.dtype),
+            indices=jnp.zeros(z_e.shape[:-1], jnp.int32),
+            loss=jnp.zeros(()),
+            metrics={},
+        )
+
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        raise InputError(
+            "quantizer 'none' has no codes to look up; use reconstruct, or train with "
+            "a quantizer that has a codebook."
+        )

@@ -1,0 +1,102 @@
+"""Codebooks learnt by exponential moving averages instead of gradients."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from vq_jax.typing import Leaf
+
+
+class CodebookState(NamedTuple):
+    """An EMA codebook; the three change together or not at all."""
+
+    codes: Leaf  # float32 [k, d]
+    counts: Leaf  # float32 [k]: EMA of the vectors a batch assigns to each code
+    sums: Leaf  # float32 [k, d]: EMA of the sum of those vectors
+
+
+class CodeStatistics(NamedTuple):
+    """What one batch says about a codebook; statistics of parts of a batch add up."""
+
+    counts: Leaf  # float32 [k]
+    sums: Leaf  # float32 [k, d]
+
+
+def new_codebook(codes: Float[Array, "k d"]) -> CodebookState:
+    """A codebook whose averages agree with its codes: counts 1, sums = codes.
+
+    Other starts break codes that are not hit at once: counts 0 with sums = codes throws
+    them far away, counts 0 with sums 0 collapses them to the origin.
+    """
+    codes = codes.astype(jnp.float32)
+    return CodebookState(codes, jnp.ones(codes.shape[0]), codes)
+
+
+def code_statistics(
+    z: Float[Array, "n d"], indices: Int[Array, "n"], codebook_size: int
+) -> CodeStatistics:
+    """Count and sum, in float32, of the vectors assigned to each code; no N x K array."""
+    z = jax.lax.stop_gradient(z).astype(jnp.float32)
+    ones = jnp.ones(z.shape[0])
+    return CodeStatistics(
+        jax.ops.segment_sum(ones, indices, codebook_size),
+        jax.ops.segment_sum(z, indices, codebook_size),
+    )
+
+
+def ema_update(
+    state: CodebookState,
+    statistics: CodeStatistics,
+    decay: float,
+    min_count: float = 1e-5,
+) -> CodebookState:
+    """Codes as the ratio of averaged sums and counts (VQ-VAE 1711.00937v2, eq. 6-8).
+
+    N ← γN + (1-γ)n, m ← γm + (1-γ)Σz, e = m/N. Deviation from the common Laplace
+    smoothing of N: it pulls rarely hit codes to the origin. A code whose count has
+    decayed below `min_count` keeps its place instead.
+    """
+    counts = decay * state.counts + (1.0 - decay) * statistics.counts
+    sums = decay * state.sums + (1.0 - decay) * statistics.sums
+    alive = (counts > min_count)[:, None]
+    ratio = sums / jnp.maximum(counts, min_count)[:, None]
+    return CodebookState(jnp.where(alive, ratio, state.codes), counts, sums)
+
+
+def restart_dead_codes(
+    state: CodebookState, candidates: Float[Array, "k d"], threshold: float
+) -> CodebookState:
+    """Moves codes that are hardly used to `candidates`, vectors of the current batch.
+
+    A code is dead when its count is below `threshold` times the mean count, a fraction
+    that does not depend on the batch size. Codes, counts and sums are reset together;
+    the new count is the mean, so a code has log(threshold)/log(decay) steps to be hit.
+    """
+    mean_count = jnp.mean(state.counts)
+    dead = state.counts < threshold * mean_count
+    codes = jnp.where(dead[:, None], candidates, state.codes)
+    counts = jnp.where(dead, mean_count, state.counts)
+    sums = jnp.where(dead[:, None], candidates * mean_count, state.sums)
+    return CodebookState(codes, counts, sums)
+
+
+def sample_vectors(
+    z: Float[Array, "n d"], count: int, key: Key[Array, ""]
+) -> Float[Array, "count d"]:
+    """`count` rows of `z`, drawn without replacement where there are enough of them.
+
+    Where there are not, every row comes at least n // count times before any repeats,
+    and repeats get 1 % of the rows' standard deviation as noise, so that no two codes
+    start equal: with ties to the lowest index, the second would never be used.
+    """
+    pick_key, noise_key = jax.random.split(key)
+    num_rows = z.shape[0]
+    order = jax.random.permutation(pick_key, num_rows)
+    rows = z[order[jnp.arange(count) % num_rows]].astype(jnp.float32)
+    if count <= num_rows:
+        return rows
+    noise = jax.random.normal(noise_key, rows.shape) * (0.01 * jnp.std(z))
+    repeated = (jnp.arange(count) >= num_rows)[:, None]
+    return rows + jnp.where(repeated, noise, 0.0)
