@@ -1,0 +1,139 @@
+"""What the experiments share: defaults of every field, and the variants.
+
+A variant comes after the config's path, `--config=configs/X.py:smoke,vq`: `smoke` shrinks
+the experiment to seconds on a CPU, and the name of a quantizer replaces the config's own.
+"""
+
+from ml_collections import ConfigDict
+
+QUANTIZERS = {
+    "vq_ema": {
+        "codebook_size": 512,
+        "commitment_weight": 0.25,
+        "decay": 0.99,
+        "init": "data",
+        "restart_threshold": 0.1,
+    },
+    "vq": {
+        "codebook_size": 512,
+        "codebook_weight": 1.0,
+        "commitment_weight": 0.25,
+        "init": "data",
+    },
+    "none": {},
+}
+
+
+def defaults() -> ConfigDict:
+    """A VQ-VAE with an EMA codebook on the embedded photographs."""
+    config = ConfigDict()
+    config.seed = 0
+    config.num_steps = 1_000
+    config.batch_size = 64  # global
+    config.ema_decay = 0.0  # of averaged parameters; 0 keeps none
+    config.log_every = 50
+    config.image_every = 1_000
+
+    config.data = ConfigDict(
+        {
+            "source": "photos",  # photos | tfds:NAME | folder:PATH | idx:DIR
+            "train_split": "train",
+            "eval_split": "test",
+            "data_dir": "",  # of tfds; "" is its default
+            "image_size": 64,
+            "channels": 3,
+            "resize": "shorter_side",  # or none: crop at the photograph's own size
+            "kernel": "lanczos",
+            "crop": "random",  # random | random_resized | center
+            "flip": True,
+            "on_error": "raise",  # or skip: leave out broken images, and count them
+            "num_threads": 4,
+            "prefetch": 64,  # images
+            "num_workers": 0,  # processes; 0 decodes in threads
+        }
+    )
+    config.model = ConfigDict(
+        {
+            "dtype": "float32",  # of convolutions; bfloat16 on TPU
+            "code_dim": 64,
+            "likelihood": "pixels",
+            "encoder": {
+                "name": "conv",
+                "hidden_dim": 128,
+                "num_downsamples": 2,
+                "num_res_blocks": 2,
+                "res_dim": 32,
+            },
+            "head": {"name": "deterministic"},
+            "quantizer": quantizer("vq_ema"),
+            "decoder": {
+                "name": "conv",
+                "hidden_dim": 128,
+                "num_upsamples": 2,
+                "num_res_blocks": 2,
+                "res_dim": 32,
+            },
+        }
+    )
+    # Weights; a term with weight 0 is not computed.
+    config.losses = ConfigDict(
+        {"l1": 0.0, "l2": 1.0, "nll": 0.0, "kl": 0.0, "quantizer": 1.0}
+    )
+    config.optim = ConfigDict(
+        {
+            "name": "adam",
+            "learning_rate": 3e-4,
+            "schedule": "constant",  # constant | cosine | linear
+            "warmup_steps": 0,
+            "final_fraction": 0.0,  # of learning_rate, at the end of cosine and linear
+            "clip_norm": 0.0,  # 0 does not clip
+            "accumulation": 1,  # parts a batch is worked through in
+            "options": {"b1": 0.9, "b2": 0.999},
+        }
+    )
+    config.eval = ConfigDict({"every": 1_000, "batch_size": 64, "max_images": 0})
+    config.checkpoint = ConfigDict({"every": 1_000, "keep": 2, "keep_every": 0})
+    config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # data=-1: all that is left
+    return config
+
+
+def quantizer(name: str, **fields) -> dict:
+    """A quantizer's defaults, with `fields` replaced."""
+    return {"name": name, **QUANTIZERS[name], **fields}
+
+
+def finish(config: ConfigDict, variant: str) -> ConfigDict:
+    """Applies the variants of the command line, comma-separated, and locks."""
+    for word in filter(None, variant.split(",")):
+        if word == "smoke":
+            _shrink(config)
+        elif word in QUANTIZERS:
+            shared = {
+                key: value
+                for key, value in config.model.quantizer.items()
+                if key in QUANTIZERS[word]
+            }
+            config.model.quantizer = ConfigDict(quantizer(word, **shared))
+        else:
+            raise ValueError(
+                f"config variant {word!r} is unknown; choose from "
+                f"{['smoke', *sorted(QUANTIZERS)]}."
+            )
+    return config.lock()
+
+
+def _shrink(config: ConfigDict) -> None:
+    config.num_steps = 20
+    config.batch_size = 8
+    config.log_every = 5
+    config.image_every = 10
+    config.data.image_size = min(config.data.image_size, 32)
+    config.data.source = "photos" if ":" in config.data.source else config.data.source
+    for part in (config.model.encoder, config.model.decoder):
+        part.hidden_dim, part.res_dim, part.num_res_blocks = 16, 8, 1
+    config.model.code_dim = 8
+    if "codebook_size" in config.model.quantizer:
+        config.model.quantizer.codebook_size = 64
+    config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
+    config.eval.update(every=10, batch_size=8, max_images=32)
+    config.checkpoint.update(every=10, keep=2)

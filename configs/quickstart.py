@@ -1,0 +1,22 @@
+"""A small VQ-VAE on the embedded photographs: minutes on a laptop's CPU.
+
+    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+"""
+
+from configs import common
+
+
+def get_config(variant: str = ""):
+    config = common.defaults()
+    config.num_steps = 600
+    config.batch_size = 32
+    config.data.resize = "none"
+    config.model.encoder.hidden_dim = 64
+    config.model.decoder.hidden_dim = 64
+    config.optim.learning_rate = 1e-3
+    config.optim.schedule = "cosine"
+    config.optim.warmup_steps = 20
+    config.image_every = 200
+    config.eval.every = 0
+    config.checkpoint.every = 200
+    return common.finish(config, variant)

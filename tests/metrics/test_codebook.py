@@ -1,0 +1,53 @@
+import hypothesis
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from vq_jax.metrics import codebook
+from vq_jax.testing import reference
+
+
+@pytest.mark.parametrize("grid", [(), (6,), (3, 2), (2, 3, 4)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_code_counts_match_bincount(grid, masked):
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 9, (5, *grid))
+    mask = np.asarray([True, False, True, True, False]) if masked else None
+    found = codebook.code_counts(
+        jnp.asarray(indices, jnp.int32), 11, None if mask is None else jnp.asarray(mask)
+    )
+    kept = indices if mask is None else indices[mask]
+    assert found.dtype == jnp.int32
+    np.testing.assert_array_equal(found, np.bincount(kept.ravel(), minlength=11))
+
+
+@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.given(used=st.integers(1, 16), seed=st.integers(0, 2**16))
+def test_usage_and_perplexity_match_the_definition(used, seed):
+    indices = np.random.default_rng(seed).integers(0, used, 40)
+    counts = jnp.asarray(np.bincount(indices, minlength=16))
+    assert codebook.usage(counts) == len(np.unique(indices)) / 16
+    np.testing.assert_allclose(
+        codebook.perplexity(counts), reference.perplexity(indices), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "usage", "perplexity"),
+    [
+        ([3, 3, 3, 3], 1.0, 4.0),
+        ([0, 9, 0, 0], 0.25, 1.0),
+        ([0, 0, 0, 0], 0.0, 1.0),
+        ([0.0, 0.05, 0.05, 0.0], 0.5, 2.0),  # EMA counts may sum to less than one.
+    ],
+)
+def test_usage_and_perplexity_at_the_edges(counts, usage, perplexity):
+    counts = jnp.asarray(counts)
+    assert codebook.usage(counts) == usage
+    np.testing.assert_allclose(codebook.perplexity(counts), perplexity, rtol=1e-6)
+
+
+def test_bits_per_pixel_of_vqgan_f16():
+    # 256 tokens of 10 bits for 256 x 256 pixels.
+    assert codebook.bits_per_pixel(256, 1024, 256 * 256) == 0.0390625

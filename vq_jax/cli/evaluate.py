@@ -1,0 +1,64 @@
+"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]"""
+
+import jax
+from etils import epath
+from PIL import Image
+
+from vq_jax.cli import arguments, exits
+from vq_jax.data import pipeline
+from vq_jax.evaluation import pictures, reconstruction, report
+from vq_jax.inference.load import load_workdir
+from vq_jax.training import sharding
+
+NUM_PICTURES = 16
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes DIR/eval/SPLIT.json and SPLIT.png, and prints the table."""
+    parser = arguments.parser("evaluate", __doc__)
+    parser.add_argument("--split", help="default: the run's config.data.eval_split")
+    parser.add_argument("--data", help="another source than the run's, as folder:PATH")
+    parser.add_argument("--batch_size", type=int, help="default: the run's")
+    args = parser.parse_args(argv[1:] if argv else None)
+    with exits.clear_errors():
+        _evaluate(args)
+
+
+def _evaluate(args) -> None:
+    trained = load_workdir(args.workdir)
+    model, data = trained.model, trained.config.data
+    split = args.split or data.eval_split
+    name = split
+    if args.data and args.data != data.source:
+        data.source = args.data
+        name = f"{_slug(args.data)}_{split}"
+    mesh = sharding.make_mesh(trained.config.mesh)
+    batch_size = args.batch_size or trained.config.eval.batch_size
+    sharding.check_batch_size(batch_size, mesh, "--batch_size")
+    variables = jax.device_put(trained.variables, sharding.replicated(mesh))
+    batches = pipeline.eval_batches(data, split, batch_size=batch_size)
+    result = reconstruction.evaluate(
+        jax.jit(reconstruction.make_eval_step(model)),
+        variables,
+        (sharding.global_batch(batch, mesh) for batch in batches),
+        model,
+        image_size=data.image_size,
+    )
+    folder = epath.Path(args.workdir) / "eval"
+    origin = {"source": data.source, "split": split, "step": trained.step}
+    path = report.write_json(folder / f"{name}.json", {**result, **origin})
+    images = pipeline.first_images(data, split, NUM_PICTURES)
+    recons = jax.jit(reconstruction.make_reconstruct(model))(variables, images)
+    grid = pictures.comparison_grid(images, jax.device_get(recons))
+    picture = folder / f"{name}.png"
+    with picture.open("wb") as file:
+        Image.fromarray(grid).save(file, format="PNG")
+    console = exits.console()
+    title = f"{data.source}, split {split}, step {trained.step}"
+    report.print_table(result, title=title, console=console)
+    console.print(f"wrote {path}", soft_wrap=True)
+    console.print(f"wrote {picture} (originals above reconstructions)", soft_wrap=True)
+
+
+def _slug(source: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in source).strip("-")

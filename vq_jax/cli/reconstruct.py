@@ -1,0 +1,79 @@
+"""vq-jax reconstruct --workdir=DIR --images=FILE_OR_FOLDER --out=DIR [--compare]"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from etils import epath
+from PIL import Image
+
+from vq_jax.cli import arguments, exits
+from vq_jax.data import decode
+from vq_jax.data.sources import folder, photos
+from vq_jax.errors import InputError
+from vq_jax.evaluation import pictures
+from vq_jax.inference.padding import pad_to_multiple
+from vq_jax.inference.tokenizer import Tokenizer
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes OUT/NAME.png, of the size of each image, and says how it fitted the stride."""
+    parser = arguments.parser("reconstruct", __doc__)
+    parser.add_argument(
+        "--images",
+        required=True,
+        help="an image, a folder of images, or 'photos': the embedded held-out ones",
+    )
+    parser.add_argument("--out", required=True, help="folder for the PNG files")
+    parser.add_argument(
+        "--compare", action="store_true", help="put the original on the left"
+    )
+    args = parser.parse_args(argv[1:] if argv else None)
+    with exits.clear_errors():
+        _reconstruct(args)
+
+
+def _reconstruct(args) -> None:
+    tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
+    out = _make_folder(args.out)
+    for name, image in _images(args.images, tokenizer.channels):
+        height, width = image.shape[:2]
+        padded = pad_to_multiple(image, tokenizer.stride)
+        recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
+        path = out / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shown = pictures.side_by_side(image, recon) if args.compare else recon
+        with path.open("wb") as file:
+            Image.fromarray(shown.squeeze()).save(file, format="PNG")
+        fitted = f"a multiple of the stride {tokenizer.stride}"
+        if padded.shape != image.shape:
+            fitted = (
+                f"padded to {padded.shape[1]}x{padded.shape[0]} by repeating the edge, "
+                "then cropped back"
+            )
+        exits.console().print(
+            f"wrote {path} ({width}x{height}, {fitted})", soft_wrap=True
+        )
+
+
+def _images(spec: str, channels: int) -> Iterator[tuple[str, np.ndarray]]:
+    """(name without extension, uint8 [h, w, c]) of each image."""
+    path = epath.Path(spec)
+    if spec == "photos" and not path.exists():
+        for name, image in photos.held_out_photographs().items():
+            yield name, decode.to_channels(image, channels)
+    elif path.is_file():
+        yield path.stem, decode.decode_image(path, channels=channels, name=str(path))
+    else:
+        for file in folder.list_images(path):
+            image = decode.decode_image(file, channels=channels, name=str(file))
+            yield str(file.relative_to(path).with_suffix("")), image
+
+
+def _make_folder(path: str) -> epath.Path:
+    try:
+        epath.Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out={path} cannot be written to ({error.strerror})."
+        ) from error
+    return epath.Path(path)

@@ -1,0 +1,68 @@
+"""vq-jax train --config=configs/X.py[:variant] --workdir=DIR [--config.a.b=value]"""
+
+import os
+import sys
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from vq_jax.cli import exits
+from vq_jax.errors import InputError
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Trains, and exits with the run's code."""
+    with exits.clear_errors():
+        config, workdir = parse(sys.argv if argv is None else argv)
+        from vq_jax.training import run
+
+        signal = run.train(config, workdir, exits.console())
+    sys.exit(exits.SIGNALLED + signal if signal else 0)
+
+
+def parse(argv: list[str]) -> tuple[ConfigDict, str]:
+    """The locked configuration and the workdir that the flags give.
+
+    Raises:
+        InputError: a missing or unknown flag, config file, field or variant, or a value
+            of the wrong type.
+    """
+    # A config file imports its neighbours as `configs.common`.
+    sys.path.insert(0, os.getcwd())
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        "config", None, "Path of the experiment.", flag_values=values
+    )
+    flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=values)
+    if {"-h", "--help"} & set(argv):
+        exits.console().print(__doc__, markup=False)
+        sys.exit(0)
+    try:
+        rest = values(argv)[1:]
+    except (
+        flags.Error,
+        AttributeError,
+        KeyError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise InputError(_explain(error)) from error
+    finally:
+        sys.path.pop(0)
+    for name in ("config", "workdir"):
+        if values[name].value is None:
+            raise InputError(
+                f"--{name} is missing; usage: python train.py "
+                "--config=configs/quickstart.py --workdir=runs/quickstart"
+            )
+    if rest:
+        raise InputError(f"unexpected arguments {rest}; flags look like --name=value.")
+    return values.config, values.workdir
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"--config: {error.filename} does not exist."
+    return f"--config: {error.args[0] if error.args else error}"

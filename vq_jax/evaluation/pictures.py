@@ -1,0 +1,35 @@
+"""Image grids."""
+
+import numpy as np
+from jaxtyping import UInt8
+
+GAP = 2  # white pixels between pictures
+
+
+def comparison_grid(
+    originals: UInt8[np.ndarray, "n h w c"],
+    recons: UInt8[np.ndarray, "n h w c"],
+    *,
+    columns: int = 8,
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Pairs of rows: originals, and their reconstructions right below them."""
+    rows = []
+    for start in range(0, len(originals), columns):
+        rows.append(_row(originals[start : start + columns], columns))
+        rows.append(_row(recons[start : start + columns], columns))
+    return np.concatenate(rows, axis=0)
+
+
+def side_by_side(*images: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """Pictures of one size next to each other."""
+    return _row(np.stack(images), len(images))
+
+
+def _row(images, columns):
+    missing = columns - len(images)
+    blank = np.full((missing, *images.shape[1:]), 255, np.uint8)
+    images = np.concatenate([images, blank])
+    if images.shape[-1] == 1:
+        images = np.repeat(images, 3, axis=-1)
+    padding = ((0, 0), (0, GAP), (0, GAP), (0, 0))
+    return np.concatenate(list(np.pad(images, padding, constant_values=255)), axis=1)

@@ -1,0 +1,65 @@
+"""Reconstruction quality and codebook use over a whole split."""
+
+from collections.abc import Callable, Iterable
+
+from vq_jax.metrics import accumulate
+from vq_jax.metrics.codebook import bits_per_pixel
+from vq_jax.models.autoencoder import Autoencoder
+from vq_jax.ops import images as image_ops
+
+
+def make_eval_step(model: Autoencoder) -> Callable:
+    """Returns `eval_step(variables, batch) -> MetricSums`, pure, for the global batch.
+
+    `batch` has uint8 "image" [b, h, w, c] and "mask" [b], 0 where a row is padding.
+    """
+
+    def eval_step(variables, batch):
+        images = image_ops.from_uint8(batch["image"])
+        output = model.apply(variables, images, train=False)
+        return accumulate.batch_sums(
+            output.recon,
+            images,
+            output.quantized.indices,
+            batch["mask"] > 0,
+            model.quantizer.codebook_size or None,
+        )
+
+    return eval_step
+
+
+def make_reconstruct(model: Autoencoder) -> Callable:
+    """Returns `reconstruct(variables, images) -> images`, uint8 [b, h, w, c] both."""
+
+    def reconstruct(variables, images):
+        output = model.apply(variables, image_ops.from_uint8(images), train=False)
+        return image_ops.to_uint8(output.recon)
+
+    return reconstruct
+
+
+def evaluate(
+    eval_step: Callable,
+    variables,
+    batches: Iterable,
+    model: Autoencoder,
+    *,
+    image_size: int,
+) -> dict[str, float | int | None]:
+    """Metrics of a split: every image counts once, whatever the batch size.
+
+    psnr (dB, uint8, per image, then averaged), ssim (Gaussian window 11, σ 1.5), l1 and
+    l2 (images in [-1, 1]), usage (fraction of codes hit at least once in the split),
+    perplexity (of the split's codes), bits_per_pixel (log2 K bits a token), num_images.
+    Those about codes are None for a model without codes.
+    """
+    sums = accumulate.merge_all(eval_step(variables, batch) for batch in batches)
+    result = sums.compute()
+    codebook_size = model.quantizer.codebook_size
+    height, width = model.grid_size(image_size, image_size)
+    result["bits_per_pixel"] = (
+        bits_per_pixel(height * width, codebook_size, image_size**2)
+        if codebook_size
+        else None
+    )
+    return result

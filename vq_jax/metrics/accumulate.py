@@ -1,0 +1,122 @@
+"""Metrics of a whole split, streamed: sums of each batch, merged on the host.
+
+    sums = jax.jit(batch_sums, static_argnames="codebook_size")
+    report = merge_all(sums(*batch, codebook_size=1024) for batch in split).compute()
+
+`batch_sums` is written for the global batch, so devices and processes need no merge of
+their own: jit it with replicated outputs, and every process holds the same sums.
+"""
+
+import functools
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from vq_jax.errors import InputError
+from vq_jax.metrics import codebook
+from vq_jax.metrics.psnr import psnr
+from vq_jax.metrics.ssim import ssim
+from vq_jax.ops import images as image_ops
+from vq_jax.typing import Leaf
+
+
+@struct.dataclass
+class MetricSums:
+    """Sums over images, from which the metrics of any union of batches follow."""
+
+    sums: Leaf  # dict: name -> float32 []; float64 once merged
+    num_images: Leaf  # int32 []; int64 once merged
+    code_counts: Leaf  # int32 [k]; int64 once merged; k = 0 for a model without codes
+
+    def merge(self, other: "MetricSums") -> "MetricSums":
+        """The sums over both, in NumPy float64 and int64; waits for the device."""
+        return jax.tree.map(_add, self, other)
+
+    def compute(self) -> dict[str, float | int | None]:
+        """Means over images; usage and perplexity of all their codes; num_images.
+
+        Raises:
+            InputError: if there are no images.
+        """
+        if self.num_images == 0:
+            raise InputError("no images to evaluate: every example is masked out.")
+        means = {name: float(x / self.num_images) for name, x in self.sums.items()}
+        counts = jnp.asarray(self.code_counts, jnp.float32)
+        return {
+            **means,
+            "usage": float(codebook.usage(counts)) if counts.size else None,
+            "perplexity": float(codebook.perplexity(counts)) if counts.size else None,
+            "num_images": int(self.num_images),
+        }
+
+
+def image_metrics(
+    recon: Float[Array, "b h w c"], images: Float[Array, "b h w c"]
+) -> dict[str, Float[Array, "b"]]:
+    """psnr, ssim, l1 and l2 of each image; float32.
+
+    Both arguments are nominally in [-1, 1]. psnr and ssim compare the uint8 images that
+    a user would see; l1 and l2 are means over elements as the losses take them, neither
+    clipped nor rounded.
+    """
+    recon, images = recon.astype(jnp.float32), images.astype(jnp.float32)
+    recon_uint8, images_uint8 = map(image_ops.to_uint8, (recon, images))
+    return {
+        "psnr": psnr(recon_uint8, images_uint8),
+        "ssim": ssim(recon_uint8, images_uint8),
+        "l1": jnp.mean(jnp.abs(recon - images), axis=(1, 2, 3)),
+        "l2": jnp.mean(jnp.square(recon - images), axis=(1, 2, 3)),
+    }
+
+
+def masked_sums(
+    per_image: dict[str, Float[Array, "b"]],
+    mask: Bool[Array, "b"],
+    indices: Int[Array, "b *grid"] | None = None,
+    codebook_size: int | None = None,
+) -> MetricSums:
+    """Sums over the images where the mask is True; the rest may be anything, even NaN.
+
+    `indices` and `codebook_size` (static) are None for a model without codes.
+    """
+    counts = jnp.zeros(0, jnp.int32)
+    if codebook_size:
+        counts = codebook.code_counts(indices, codebook_size, mask)
+    return MetricSums(
+        sums={k: jnp.sum(jnp.where(mask, x, 0.0)) for k, x in per_image.items()},
+        num_images=jnp.sum(mask, dtype=jnp.int32),
+        code_counts=counts,
+    )
+
+
+def batch_sums(
+    recon: Float[Array, "b h w c"],
+    images: Float[Array, "b h w c"],
+    indices: Int[Array, "b *grid"] | None,
+    mask: Bool[Array, "b"],
+    codebook_size: int | None,
+) -> MetricSums:
+    """`masked_sums` of `image_metrics`: what an evaluation step returns."""
+    return masked_sums(image_metrics(recon, images), mask, indices, codebook_size)
+
+
+def merge_all(batches: Iterable[MetricSums]) -> MetricSums:
+    """The sums over all batches, one at a time, so a generator needs no memory.
+
+    Raises:
+        InputError: if there are no batches.
+    """
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        raise InputError("no batches to evaluate: the split is empty.")
+    return functools.reduce(MetricSums.merge, batches, first)
+
+
+def _add(x: Leaf, y: Leaf) -> np.ndarray | np.generic:
+    x, y = np.asarray(x), np.asarray(y)
+    return np.add(x, y, dtype=np.int64 if x.dtype.kind == "i" else np.float64)

@@ -1,0 +1,178 @@
+"""Checkpoints: state, data iterator and configuration, written together by Orbax."""
+
+from typing import Any
+
+import grain
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+from ml_collections import ConfigDict
+
+from vq_jax.errors import InputError
+
+STATE, DATA, CONFIG = "state", "data", "config"
+
+# What may differ between a run and its resumption: none of these changes the meaning of
+# a stored array, and all but the first two leave every later number as it was.
+FREE_FIELDS = (
+    "num_steps",
+    "mesh",
+    "checkpoint",
+    "eval",
+    "log_every",
+    "image_every",
+    "data.num_threads",
+    "data.num_workers",
+    "data.prefetch",
+)
+
+
+class Checkpointer:
+    """Saves to and restores from `workdir/checkpoints`.
+
+    Writing is asynchronous and atomic: a killed process leaves either a whole checkpoint
+    or one that nobody sees. `config.checkpoint` has `keep`, the number of latest
+    checkpoints to keep, and `keep_every`, the interval in steps of those kept for good
+    (0 for none).
+    """
+
+    def __init__(self, workdir: epath.PathLike, config: ConfigDict):
+        self._config = config.to_dict()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=config.checkpoint.keep,
+            keep_period=config.checkpoint.keep_every or None,
+            enable_async_checkpointing=True,
+        )
+        self._manager = ocp.CheckpointManager(directory(workdir), options=options)
+
+    @property
+    def latest_step(self) -> int | None:
+        return self._manager.latest_step()
+
+    def save(self, step: int, state, iterator: grain.DatasetIterator) -> None:
+        """Starts to save; state and iterator may change as soon as this returns."""
+        if step in self._manager.all_steps():
+            return
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                **{
+                    STATE: ocp.args.StandardSave(state),
+                    DATA: grain.checkpoint.CheckpointSave(iterator),
+                    CONFIG: ocp.args.JsonSave(self._config),
+                }
+            ),
+        )
+
+    def restore(self, abstract_state, iterator: grain.DatasetIterator):
+        """The latest state, onto the shardings of `abstract_state`; sets `iterator` too.
+
+        Raises:
+            InputError: the checkpoint was made with a configuration that does not fit.
+        """
+        saved = self._manager.restore(
+            self.latest_step,
+            args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()}),
+        )
+        _check_same_config(saved[CONFIG], self._config, self._manager.directory)
+        restored = self._manager.restore(
+            self.latest_step,
+            args=ocp.args.Composite(
+                **{
+                    STATE: ocp.args.StandardRestore(abstract_state),
+                    DATA: grain.checkpoint.CheckpointRestore(iterator),
+                }
+            ),
+        )
+        return restored[STATE]
+
+    def reached_preemption(self, step: int) -> bool:
+        """Whether the scheduler of a multi-process job is about to take a machine away."""
+        return jax.process_count() > 1 and self._manager.reached_preemption(step)
+
+    def wait(self) -> None:
+        """Returns when everything is on disk."""
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        self._manager.close()
+
+
+def directory(workdir: epath.PathLike) -> epath.Path:
+    """Where the checkpoints of a run lie."""
+    return epath.Path(workdir).resolve() / "checkpoints"
+
+
+def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
+    """Configuration and step of the latest checkpoint.
+
+    Raises:
+        InputError: there is no checkpoint.
+    """
+    with _open(workdir) as manager:
+        step = manager.latest_step()
+        restored = manager.restore(
+            step, args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
+        )
+    return ConfigDict(restored[CONFIG]), step
+
+
+def load_state(workdir: epath.PathLike, abstract_state) -> Any:
+    """The parts of the latest state that `abstract_state` names, the rest unread."""
+    with _open(workdir) as manager:
+        restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_state)
+        restored = manager.restore(
+            manager.latest_step(),
+            args=ocp.args.Composite(
+                **{
+                    STATE: ocp.args.PyTreeRestore(
+                        abstract_state, restore_args=restore_args, partial_restore=True
+                    )
+                }
+            ),
+        )
+    return restored[STATE]
+
+
+def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
+    path = directory(workdir)
+    if not path.exists():
+        raise InputError(
+            f"{workdir} holds no checkpoint ({path} does not exist); train first: "
+            f"python train.py --config=configs/quickstart.py --workdir={workdir}"
+        )
+    manager = ocp.CheckpointManager(
+        path, options=ocp.CheckpointManagerOptions(read_only=True)
+    )
+    if manager.latest_step() is None:
+        raise InputError(f"{path} holds no finished checkpoint; train first.")
+    return manager
+
+
+def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
+    saved, current = _flatten(saved), _flatten(current)
+    differing = [
+        f"  config.{field}: checkpoint {saved.get(field, 'absent')!r}, "
+        f"now {current.get(field, 'absent')!r}"
+        for field in sorted(saved.keys() | current.keys())
+        if saved.get(field) != current.get(field)
+        and not any(f"{field}.".startswith(f"{free}.") for free in FREE_FIELDS)
+    ]
+    if differing:
+        raise InputError(
+            f"{where} was made with another configuration:\n"
+            + "\n".join(differing)
+            + "\nUse the same configuration, or another --workdir."
+        )
+
+
+def _flatten(tree: dict, prefix: str = "") -> dict[str, Any]:
+    """{'a': {'b': 1}} -> {'a.b': 1}; lists as JSON keeps them."""
+    flat = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{path}."))
+        else:
+            flat[path] = list(value) if isinstance(value, tuple) else value
+    return flat

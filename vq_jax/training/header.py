@@ -1,0 +1,50 @@
+"""What a run says of itself before its first step."""
+
+import platform
+
+import flax
+import jax
+from ml_collections import ConfigDict
+
+import vq_jax
+from vq_jax.data import pipeline
+from vq_jax.training.setup import Setup
+
+
+def describe(
+    setup: Setup, config: ConfigDict, workdir, compiled, start_step: int
+) -> dict[str, str]:
+    """Title -> text: devices, model, cost of a step, data."""
+    state = setup.abstract_state
+    devices = jax.devices()
+    factor = setup.model.downsampling_factor
+    grid = setup.model.grid_size(config.data.image_size, config.data.image_size)
+    return {
+        "vq_jax": f"{vq_jax.__version__}, jax {jax.__version__}, "
+        f"flax {flax.__version__}, Python {platform.python_version()}",
+        "devices": f"{len(devices)} x {devices[0].device_kind}, "
+        f"{jax.process_count()} process(es), mesh {dict(setup.mesh.shape)}",
+        "model": f"{_count(state.params):,} parameters, stride {factor}, "
+        f"{grid[0]}x{grid[1]} codes of {setup.model.quantizer.codebook_size}",
+        "step": f"batch {config.batch_size} · {_cost(compiled)}",
+        **pipeline.describe(config.data),
+        "steps": f"{start_step} -> {config.num_steps}, seed {config.seed}",
+        "workdir": str(workdir),
+    }
+
+
+def _count(tree) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def _cost(compiled) -> str:
+    """Flops and memory a device, as the compiler counts them."""
+    cost = compiled.cost_analysis() or {}
+    memory = compiled.memory_analysis()
+    parts = []
+    if "flops" in cost:
+        parts.append(f"{cost['flops'] / 1e9:.2f} GFLOP")
+    if memory is not None:
+        held = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+        parts.append(f"{held / 2**20:.0f} MiB")
+    return " and ".join(parts) + " a device (compiler's count)"

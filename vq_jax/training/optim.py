@@ -1,0 +1,94 @@
+"""Optax optimizers and schedules from configuration."""
+
+import inspect
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+from vq_jax.errors import InputError
+from vq_jax.models.build import choose
+
+OPTIMIZERS = {
+    "adam": optax.adam,
+    "adamw": optax.adamw,
+    "lion": optax.lion,
+    "rmsprop": optax.rmsprop,
+    "sgd": optax.sgd,
+}
+
+
+def _constant(config: ConfigDict, steps: int) -> optax.Schedule:
+    return optax.constant_schedule(config.learning_rate)
+
+
+def _cosine(config: ConfigDict, steps: int) -> optax.Schedule:
+    return optax.cosine_decay_schedule(
+        config.learning_rate, steps, alpha=config.final_fraction
+    )
+
+
+def _linear(config: ConfigDict, steps: int) -> optax.Schedule:
+    final = config.learning_rate * config.final_fraction
+    return optax.linear_schedule(config.learning_rate, final, steps)
+
+
+SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear}
+
+
+def make_schedule(config: ConfigDict, num_steps: int) -> optax.Schedule:
+    """Step -> learning rate: linear warm-up, then the schedule that `config` names.
+
+    Raises:
+        InputError: the schedule is unknown, or warm-up is longer than the run.
+    """
+    make = choose(SCHEDULES, config.schedule, "config.optim.schedule")
+    warmup = config.warmup_steps
+    if not 0 <= warmup <= num_steps:
+        raise InputError(
+            f"config.optim.warmup_steps={warmup} must be in [0, {num_steps}], the number "
+            "of steps (config.num_steps)."
+        )
+    after = make(config, max(1, num_steps - warmup))
+    if not warmup:
+        return after
+    # From lr/warmup, not from 0: the first step of a run should count.
+    rise = optax.linear_schedule(
+        config.learning_rate / warmup, config.learning_rate, warmup
+    )
+    return optax.join_schedules([rise, after], [warmup])
+
+
+def make_optimizer(
+    config: ConfigDict, schedule: optax.Schedule
+) -> optax.GradientTransformation:
+    """Clipping by global norm (where `clip_norm` > 0), then the optimizer of `config`.
+
+    `config.options` are keyword arguments of the Optax function. Weight decay, where the
+    optimizer has it, acts on kernels only: not on biases, norms and codebooks.
+
+    Raises:
+        InputError: the optimizer is unknown or lacks one of the options.
+    """
+    make = choose(OPTIMIZERS, config.name, "config.optim.name")
+    accepted = inspect.signature(make).parameters
+    options = dict(config.options)
+    unknown = sorted(set(options) - (set(accepted) - {"learning_rate", "mask"}))
+    if unknown:
+        raise InputError(
+            f"config.optim.options: {config.name} has no {unknown}; it takes "
+            f"{sorted(set(accepted) - {'learning_rate', 'mask'})}."
+        )
+    if "mask" in accepted:
+        options["mask"] = _is_kernel
+    transforms = [make(schedule, **options)]
+    if config.clip_norm > 0:
+        transforms.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    return optax.chain(*transforms)
+
+
+def _is_kernel(params):
+    def last_name(path, _):
+        return path[-1].key == "kernel"
+
+    return jax.tree_util.tree_map_with_path(last_name, params)

@@ -1,0 +1,20 @@
+"""Named streams of random keys; a key is a function of seed, name and step alone."""
+
+import zlib
+from collections.abc import Iterable
+
+import jax
+from jaxtyping import Array, Int, Key
+
+
+def stream(key: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """A sub-key for `name`. Stable across processes, unlike Python's hash()."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def step_keys(
+    key: Key[Array, ""], step: Int[Array, ""] | int, names: Iterable[str]
+) -> dict[str, Key[Array, ""]]:
+    """One key a name for this step: a run resumed at `step` draws the same numbers."""
+    at_step = jax.random.fold_in(key, step)
+    return {name: stream(at_step, name) for name in names}

@@ -1,0 +1,182 @@
+"""A training run from configuration to last checkpoint: the one place that puts the
+parts together and applies `jax.jit`, shardings and donation."""
+
+import contextlib
+
+import jax
+from etils import epath
+from ml_collections import ConfigDict
+from rich.console import Console
+
+from vq_jax.data import pipeline
+from vq_jax.errors import InputError
+from vq_jax.evaluation import reconstruction
+from vq_jax.evaluation.report import write_json
+from vq_jax.training import header, hooks, loop, rng, sharding
+from vq_jax.training.checkpoint import Checkpointer
+from vq_jax.training.interrupt import stop_on_signals
+from vq_jax.training.outputs import Outputs
+from vq_jax.training.setup import Setup, prepare
+
+NUM_PICTURES = 16
+
+
+def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
+    """Trains until `config.num_steps`, resuming what `workdir` holds.
+
+    Returns:
+        0, or the number of the signal that stopped the run; it is saved then.
+
+    Raises:
+        InputError: bad configuration, data or workdir; nothing was computed.
+        FloatingPointError: a metric is not finite; the last good checkpoint stays.
+    """
+    setup = prepare(config)
+    workdir = make_workdir(workdir)
+    batches = _train_batches(config)
+    key = jax.random.key(config.seed)
+    with contextlib.closing(Checkpointer(workdir, config)) as checkpointer:
+        if checkpointer.latest_step is None:
+            state = _first_state(setup, config, key)
+        else:
+            state = checkpointer.restore(setup.abstract_state, batches)
+        start_step = int(state.step)
+        if start_step >= config.num_steps:
+            console.print(
+                f"{workdir} has finished {start_step} steps already; a larger "
+                "config.num_steps goes on, another --workdir starts anew."
+            )
+            return 0
+        outputs = Outputs(
+            workdir,
+            console,
+            start_step=start_step,
+            num_steps=config.num_steps,
+            batch_size=config.batch_size,
+        )
+        step_key = rng.stream(key, "train")
+        compiled = _compile(setup, config, state, step_key)
+        outputs.display.header(
+            header.describe(setup, config, workdir, compiled, start_step)
+        )
+        with stop_on_signals() as stop, outputs.running(start_step):
+            _, step = loop.train(
+                compiled,
+                state,
+                (sharding.global_batch(batch, setup.mesh) for batch in batches),
+                step_key,
+                start_step=start_step,
+                num_steps=config.num_steps,
+                hooks=_hooks(setup, config, outputs, checkpointer, batches),
+                should_stop=lambda n: stop() or checkpointer.reached_preemption(n),
+            )
+    if step == config.num_steps:
+        console.print(f"Finished {step} steps in {workdir}.", soft_wrap=True)
+        return 0
+    console.print(
+        f"Stopped and saved at step {step}; the same command goes on from there.",
+        soft_wrap=True,
+    )
+    return stop.signal
+
+
+def make_workdir(workdir: epath.PathLike) -> epath.Path:
+    """The folder, made if need be and known to be writable.
+
+    Raises:
+        InputError: it cannot be written to.
+    """
+    workdir = epath.Path(workdir)
+    probe = workdir / ".write_probe"
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"--workdir={workdir} cannot be written to ({error.strerror}); choose a "
+            "folder of your own."
+        ) from error
+    return workdir
+
+
+def _train_batches(config: ConfigDict):
+    return pipeline.train_batches(
+        config.data,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+
+
+def _eval_batches(config: ConfigDict, limit: int | None):
+    return pipeline.eval_batches(
+        config.data,
+        config.data.eval_split,
+        batch_size=config.eval.batch_size,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        limit=limit,
+    )
+
+
+def _first_state(setup: Setup, config: ConfigDict, key):
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, setup.abstract_state)
+    state = jax.jit(setup.init, out_shardings=shardings)(rng.stream(key, "init"))
+    if setup.start is None:
+        return state
+    # An iterator of its own, so that training still begins with the first batch.
+    first = sharding.global_batch(next(_train_batches(config)), setup.mesh)
+    start = jax.jit(setup.start, out_shardings=shardings)
+    return start(state, first, rng.stream(key, "start"))
+
+
+def _compile(setup: Setup, config: ConfigDict, state, key):
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, setup.abstract_state)
+    everywhere = sharding.replicated(setup.mesh)
+    step = jax.jit(
+        setup.step,
+        in_shardings=(shardings, sharding.batch_sharding(setup.mesh), everywhere),
+        out_shardings=(shardings, everywhere),
+        donate_argnums=0,
+    )
+    size = config.data.image_size
+    batch = {
+        "image": jax.ShapeDtypeStruct(
+            (config.batch_size, size, size, config.data.channels), "uint8"
+        ),
+        "label": jax.ShapeDtypeStruct((config.batch_size,), "int32"),
+    }
+    return step.lower(state, batch, key).compile()
+
+
+def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> list:
+    everywhere = sharding.replicated(setup.mesh)
+    eval_step = jax.jit(
+        reconstruction.make_eval_step(setup.model), out_shardings=everywhere
+    )
+    reconstruct = jax.jit(
+        reconstruction.make_reconstruct(setup.model), out_shardings=everywhere
+    )
+
+    def run_evaluation(variables):
+        local_batches = _eval_batches(config, config.eval.max_images or None)
+        return reconstruction.evaluate(
+            eval_step,
+            variables,
+            (sharding.global_batch(batch, setup.mesh) for batch in local_batches),
+            setup.model,
+            image_size=config.data.image_size,
+        )
+
+    evaluate = hooks.evaluate(run_evaluation, outputs, config.data.eval_split)
+    images = pipeline.first_images(config.data, config.data.eval_split, NUM_PICTURES)
+    draw = hooks.draw_images(reconstruct, images, outputs)
+    save = hooks.save(checkpointer, batches, outputs)
+    return [
+        loop.Every(config.log_every, hooks.log_metrics(outputs, setup.schedule)),
+        loop.Every(config.eval.every, evaluate),
+        loop.Every(config.image_every, draw),
+        loop.Every(config.checkpoint.every, save, on_stop=True),
+    ]
