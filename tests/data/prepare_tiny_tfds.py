@@ -18,8 +18,6 @@ class TinyImages(tfds.core.GeneratorBasedBuilder):
     """64 images of 32 x 32 pixels in two classes that differ in colour."""
 
     VERSION = tfds.core.Version("1.0.0")
-    # Given here, so that TFDS does not look for TAGS.txt and README.md in a package.
-    pkg_dir_path = None
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {

@@ -12,7 +12,7 @@ def l1(
 ) -> Float[Array, ""]:
     """Mean absolute error over all elements, float32; zero gradient where equal."""
     error = recon.astype(jnp.float32) - images.astype(jnp.float32)
-    # The gradient of jnp.abs at 0 is 1: saturated pixels would be pushed off the target.
+    # The gradient of jnp.abs at 0 is 1: it would push saturated pixels off the target.
     return jnp.mean(jnp.where(error == 0, 0.0, jnp.abs(error)))
 
 

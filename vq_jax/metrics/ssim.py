@@ -34,15 +34,13 @@ def ssim(
             f"{height} x {width}. Evaluate at a larger image size."
         )
     x, y = recon.astype(jnp.float32), images.astype(jnp.float32)
-    # Variances do not change with the origin, and E[x^2] - E[x]^2 in float32 loses fewer
-    # digits where values are small.
+    # Variances do not change with the origin, and in float32 E[x^2] - E[x]^2 loses
+    # fewer digits where values are small.
     origin = jnp.mean(0.5 * (x + y), axis=(1, 2), keepdims=True)
     x, y = x - origin, y - origin
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = map(
-        window_mean, (x, y, x * x, y * y, x * y)
-    )
-    variances = mean_xx - mean_x**2 + mean_yy - mean_y**2
-    covariance = mean_xy - mean_x * mean_y
+    mean_x, mean_y = window_mean(x), window_mean(y)
+    variances = window_mean(x * x + y * y) - mean_x**2 - mean_y**2
+    covariance = window_mean(x * y) - mean_x * mean_y
     mean_x, mean_y = mean_x + origin, mean_y + origin
     luminance = (2.0 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2.0 * covariance + C2) / (variances + C2)
@@ -50,19 +48,25 @@ def ssim(
 
 
 def window_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b valid_h valid_w c"]:
-    """The Gaussian-weighted mean of every window that fits into the image."""
-    return _weigh(_weigh(x, axis=1), axis=2)
+    """The Gaussian-weighted mean of every window that fits into the image.
 
-
-def _weigh(x: Float[Array, "b h w c"], axis: int) -> Float[Array, "b _ _ c"]:
-    """One axis of the separable window, as a sum of shifted images.
-
-    Not a convolution: with one channel each that leaves matrix units idle, and GPUs
-    would round its inputs to TF32.
+    As two products with banded matrices: on a CPU 5 times as fast as eleven shifted sums
+    and 8 times as fast as convolutions of one channel, which leave matrix units idle.
     """
-    offsets = np.arange(WINDOW_SIZE) - WINDOW_SIZE // 2
-    weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
-    weights /= weights.sum()
-    size = x.shape[axis] - WINDOW_SIZE + 1
-    shifted = (lax.slice_in_dim(x, i, i + size, axis=axis) for i in range(WINDOW_SIZE))
-    return sum(float(w) * part for w, part in zip(weights, shifted, strict=True))
+    _, height, width, _ = x.shape
+    return jnp.einsum(
+        "ih,bhwc,jw->bijc",
+        _window_weights(height),
+        x,
+        _window_weights(width),
+        precision=lax.Precision.HIGHEST,
+    )
+
+
+def _window_weights(size: int) -> np.ndarray:
+    """float32 [size - 10, size]: row i weighs the positions i ... i + 10."""
+    offsets = np.arange(size) - np.arange(size - WINDOW_SIZE + 1)[:, None]
+    distances = offsets - WINDOW_SIZE // 2
+    weights = np.exp(-0.5 * (distances / SIGMA) ** 2)
+    weights *= np.abs(distances) <= WINDOW_SIZE // 2
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

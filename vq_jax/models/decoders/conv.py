@@ -4,8 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-
 from vq_jax.models.layers.residual import ResidualStack
+from vq_jax.models.layers.transposed import TransposedConv
 
 
 class ConvDecoder(nn.Module):
@@ -40,14 +40,9 @@ class ConvDecoder(nn.Module):
         x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
         for level in reversed(range(1, self.num_upsamples)):
             width = self.hidden_dim // 2 if level == 1 else self.hidden_dim
-            x = jax.nn.relu(self._upsample(width)(x))
+            x = jax.nn.relu(TransposedConv(width, self.dtype)(x))
         if self.num_upsamples:
-            x = self._upsample(self.out_channels)(x)
+            x = TransposedConv(self.out_channels, self.dtype)(x)
         else:
             x = nn.Conv(self.out_channels, (3, 3), dtype=self.dtype)(x)
         return x.astype("float32")
-
-    def _upsample(self, width: int) -> nn.Module:
-        return nn.ConvTranspose(
-            width, (4, 4), strides=(2, 2), padding="SAME", dtype=self.dtype
-        )

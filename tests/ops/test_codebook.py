@@ -1,0 +1,103 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vq_jax.ops import codebook, distances
+from vq_jax.testing import reference_codebook
+
+
+def _vectors(seed, *shape):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def test_three_updates_are_the_definition():
+    codes = _vectors(0, 6, 4)
+    state = codebook.new_codebook(codes)
+    batches = []
+    for seed in range(1, 4):
+        z = _vectors(seed, 10, 4)
+        indices = jax.random.randint(jax.random.key(seed + 10), (10,), 0, 4)
+        batches.append((np.asarray(z), np.asarray(indices)))
+        statistics = codebook.code_statistics(z, indices, 6)
+        state = codebook.ema_update(state, statistics, decay=0.9)
+    expected = reference_codebook.ema_codebook(batches, np.asarray(codes), 0.9)
+    for found, wanted in zip(state, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_statistics_of_parts_add_up_to_those_of_the_whole():
+    z, indices = _vectors(0, 12, 3), jnp.arange(12) % 5
+    whole = codebook.code_statistics(z, indices, 5)
+    parts = [codebook.code_statistics(z[s], indices[s], 5) for s in np.s_[:7, 7:]]
+    for found, a, b in zip(whole, *parts, strict=True):
+        np.testing.assert_allclose(found, a + b, rtol=1e-6)
+
+
+def test_codes_that_are_never_hit_stay_where_they_are_for_2000_steps():
+    state = codebook.new_codebook(_vectors(0, 4, 8))
+    hit_first = codebook.code_statistics(
+        jnp.tile(state.codes[:1], (64, 1)), jnp.zeros(64, jnp.int32), 4
+    )
+
+    @jax.jit
+    def run(state):
+        step = lambda i, s: codebook.ema_update(s, hit_first, 0.99)  # noqa: E731
+        return jax.lax.fori_loop(0, 2_000, step, state)
+
+    np.testing.assert_allclose(run(state).codes, state.codes, rtol=1e-3)
+
+
+def test_a_code_hit_again_after_its_count_is_gone_moves_to_its_vectors():
+    state = codebook.CodebookState(jnp.ones((1, 2)), jnp.zeros(1), jnp.zeros((1, 2)))
+    z = jnp.full((4, 2), 7.0)
+    statistics = codebook.code_statistics(z, jnp.zeros(4, jnp.int32), 1)
+    after = codebook.ema_update(state, statistics, 0.99)
+    np.testing.assert_allclose(after.codes, [[7.0, 7.0]], rtol=1e-6)
+
+
+def test_restart_resets_codes_counts_and_sums_of_dead_codes_only():
+    codes = jnp.arange(8.0).reshape(4, 2)
+    counts = jnp.asarray([10.0, 10.0, 0.1, 9.9])  # mean 7.5: code 2 is below 0.75
+    state = codebook.CodebookState(codes, counts, codes * counts[:, None])
+    candidates = jnp.full((4, 2), -1.0)
+    after = codebook.restart_dead_codes(state, candidates, threshold=0.1)
+    alive = np.asarray([0, 1, 3])
+    for old, new in zip(state, after, strict=True):
+        np.testing.assert_array_equal(new[alive], old[alive])
+    np.testing.assert_array_equal(after.codes[2], [-1.0, -1.0])
+    np.testing.assert_allclose(after.counts[2], 7.5)
+    np.testing.assert_allclose(after.sums[2] / after.counts[2], after.codes[2])
+
+
+def test_a_collapsed_codebook_recovers_with_restarts():
+    z = _vectors(1, 2_048, 4)
+    state = codebook.new_codebook(jnp.full((64, 4), 50.0))
+
+    @jax.jit
+    def step(state, key):
+        indices = distances.nearest_code(z, state.codes)
+        statistics = codebook.code_statistics(z, indices, 64)
+        state = codebook.ema_update(state, statistics, 0.99)
+        candidates = codebook.sample_vectors(z, 64, key)
+        return codebook.restart_dead_codes(state, candidates, 0.1), indices
+
+    assert len(np.unique(step(state, jax.random.key(0))[1])) == 1
+    for i in range(400):
+        state, indices = step(state, jax.random.fold_in(jax.random.key(2), i))
+    assert len(np.unique(indices)) / 64 > 0.9
+
+
+def test_sampled_vectors_are_rows_and_none_comes_twice():
+    z = _vectors(0, 20, 3)
+    rows = np.asarray(codebook.sample_vectors(z, 20, jax.random.key(1)))
+    assert {tuple(row) for row in rows} == {tuple(row) for row in np.asarray(z)}
+    other = np.asarray(codebook.sample_vectors(z, 20, jax.random.key(2)))
+    assert not np.array_equal(rows, other)
+
+
+def test_more_codes_than_vectors_start_all_different_and_near_their_vector():
+    z = _vectors(0, 5, 3)
+    rows = codebook.sample_vectors(z, 17, jax.random.key(1))
+    assert len(np.unique(np.asarray(rows), axis=0)) == 17
+    nearest = distances.squared_distances(rows, z).min(axis=1)
+    assert float(nearest.max()) < 0.01

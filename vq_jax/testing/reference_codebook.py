@@ -1,0 +1,25 @@
+"""Definitions of codebook arithmetic in NumPy float64, as tests read them."""
+
+import numpy as np
+
+
+def nearest_code(z: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+    """argmin_k ‖z - e_k‖², ties to the lowest index."""
+    difference = z[:, None].astype(np.float64) - codebook[None].astype(np.float64)
+    return np.argmin((difference**2).sum(-1), axis=-1)
+
+
+def ema_codebook(batches, codes, decay):
+    """Codes after EMA updates with `batches` of (vectors, indices); counts start at 1.
+
+    N ← γN + (1-γ)n and m ← γm + (1-γ)Σz for each code, then e = m/N.
+    """
+    codes = codes.astype(np.float64).copy()
+    counts, sums = np.ones(len(codes)), codes.copy()
+    for vectors, indices in batches:
+        for k in range(len(codes)):
+            mine = vectors[indices == k].astype(np.float64)
+            counts[k] = decay * counts[k] + (1 - decay) * len(mine)
+            sums[k] = decay * sums[k] + (1 - decay) * mine.sum(axis=0)
+            codes[k] = sums[k] / counts[k]
+    return codes, counts, sums
