@@ -11,14 +11,14 @@ QUANTIZERS = {
         "codebook_size": 512,
         "commitment_weight": 0.25,
         "decay": 0.99,
-        "init": "data",
+        "codebook_init": "data",
         "restart_threshold": 0.1,
     },
     "vq": {
         "codebook_size": 512,
         "codebook_weight": 1.0,
         "commitment_weight": 0.25,
-        "init": "data",
+        "codebook_init": "data",
     },
     "none": {},
 }

@@ -1,6 +1,7 @@
 """From configuration to modules: the tables of everything that has a name."""
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 
 from ml_collections import ConfigDict
@@ -90,7 +91,8 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
         derived: fields that follow from elsewhere and must not be in `config`.
 
     Raises:
-        InputError: the name is unknown, or a field is not one of the class's own.
+        InputError: the name is unknown, a field is not one of the class's own, or a
+            field that is a choice has another value.
     """
     cls = choose(table, config.name, f"{where}.name")
     given = {key: value for key, value in config.items() if key != "name"}
@@ -101,6 +103,10 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
             f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To change "
             f"to another family with its own fields, use --config=FILE:FAMILY."
         )
+    for key, value in given.items():
+        hint = typing.get_type_hints(cls)[key]
+        if typing.get_origin(hint) is typing.Literal:
+            choose(dict.fromkeys(typing.get_args(hint)), value, f"{where}.{key}")
     return cls(**given, **derived)
 
 

@@ -22,7 +22,6 @@ FREE_FIELDS = (
     "log_every",
     "image_every",
     "data.num_threads",
-    "data.num_workers",
     "data.prefetch",
 )
 

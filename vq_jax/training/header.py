@@ -27,7 +27,7 @@ def describe(
         "model": f"{_count(state.params):,} parameters, stride {factor}, "
         f"{grid[0]}x{grid[1]} codes of {setup.model.quantizer.codebook_size}",
         "step": f"batch {config.batch_size} · {_cost(compiled)}",
-        **pipeline.describe(config.data),
+        "data": pipeline.describe(config.data),
         "steps": f"{start_step} -> {config.num_steps}, seed {config.seed}",
         "workdir": str(workdir),
     }

@@ -30,14 +30,14 @@ class VectorQuantizer(base.Quantizer):
         code_dim: dimension of a code, D; `z_e` must have as many channels.
         codebook_weight: weight of the codebook loss, 1 in the paper.
         commitment_weight: β of the paper.
-        init: "uniform" starts at U(-1/K, 1/K); "data" on vectors of the first batch.
+        codebook_init: "uniform" starts at U(-1/K, 1/K); "data" on vectors of the first batch.
     """
 
     codebook_size: int = 512
     code_dim: int = 64
     codebook_weight: float = 1.0
     commitment_weight: float = 0.25
-    init: Literal["uniform", "data"] = "uniform"
+    codebook_init: Literal["uniform", "data"] = "uniform"
 
     def setup(self):
         shape = (self.codebook_size, self.code_dim)
@@ -74,7 +74,7 @@ class VectorQuantizer(base.Quantizer):
 
     @property
     def starts_from_data(self) -> bool:
-        return self.init == "data"
+        return self.codebook_init == "data"
 
     def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
         self.put_variable("params", "codes", self._draw(z_e, self.make_rng("codebook")))

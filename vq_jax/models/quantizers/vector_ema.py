@@ -23,7 +23,7 @@ class EmaVectorQuantizer(base.Quantizer):
         code_dim: dimension of a code, D; `z_e` must have as many channels.
         commitment_weight: β of the paper.
         decay: γ of the averages, per step; 0.99 in the paper.
-        init: "data" starts on vectors of the first batch, "uniform" at U(-1/K, 1/K).
+        codebook_init: "data" starts on vectors of the first batch, "uniform" at U(-1/K, 1/K).
         restart_threshold: a code whose averaged count is below this fraction of the mean
             count moves to a vector of the current batch; 0 never moves one.
     """
@@ -32,7 +32,7 @@ class EmaVectorQuantizer(base.Quantizer):
     code_dim: int = 64
     commitment_weight: float = 0.25
     decay: float = 0.99
-    init: Literal["uniform", "data"] = "data"
+    codebook_init: Literal["uniform", "data"] = "data"
     restart_threshold: float = 0.1
 
     def setup(self):
@@ -67,7 +67,7 @@ class EmaVectorQuantizer(base.Quantizer):
 
     @property
     def starts_from_data(self) -> bool:
-        return self.init == "data"
+        return self.codebook_init == "data"
 
     def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
         self.state.value = codebook.new_codebook(self._draw(z_e))

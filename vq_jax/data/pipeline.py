@@ -1,0 +1,192 @@
+"""From `config.data` to batches: shuffled, resumable, sharded by process.
+
+Processes are numbered by the caller: this layer never asks the accelerator.
+"""
+
+from collections.abc import Iterator
+
+import grain
+import numpy as np
+from ml_collections import ConfigDict
+
+from vq_jax.data.records import Records
+from vq_jax.data.sources import open_source
+from vq_jax.data.transforms import EvalTransform, TrainTransform
+from vq_jax.errors import InputError
+
+
+def open_records(data_config: ConfigDict, split: str) -> Records:
+    """The records of a split; `.skipped` names broken images as they are met."""
+    source = open_source(
+        data_config.source,
+        split,
+        image_size=data_config.image_size,
+        channels=data_config.channels,
+        data_dir=data_config.data_dir,
+    )
+    return Records(source, data_config.on_error)
+
+
+def describe(data_config: ConfigDict) -> str:
+    """One line a split, for the header of a run."""
+    splits = (data_config.train_split, data_config.eval_split)
+    sources = [open_records(data_config, split).source for split in splits]
+    return "\n".join(source.description for source in sources)
+
+
+def train_batches(
+    data_config: ConfigDict,
+    *,
+    seed: int,
+    batch_size: int,
+    process_index: int = 0,
+    process_count: int = 1,
+    records: Records | None = None,
+) -> grain.DatasetIterator:
+    """Endless batches {"image": uint8 [b, S, S, C], "label": int32 [b]} of a process.
+
+    Every epoch has its own order and each record once, over all processes; a batch may
+    reach into the next epoch. With the same seed the batches of all processes
+    together have the same images and crops, whatever `process_count` is. The number of
+    worker processes changes the order, the number of threads doesn't. `get_state()` is
+    a few integers, and `set_state()` goes on with exactly the next batch.
+
+    Args:
+        data_config: `config.data`.
+        seed: In [0, 2**32); decides order, crops and mirroring.
+        batch_size: Over all processes; b is its share.
+        process_index: In [0, process_count).
+        process_count: Processes that share the data.
+        records: `open_records(...)` of the split, to watch its `.skipped`.
+
+    Raises:
+        InputError: Fields that do not fit; while iterating, a broken image.
+    """
+    local_batch = _local_batch(batch_size, process_index, process_count)
+    if records is None:
+        records = open_records(data_config, data_config.train_split)
+    shuffled = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
+    # The generator of an element depends on its position, so crops are drawn before
+    # the slice: after it, all processes would draw the same ones.
+    transformed = shuffled.random_map(_train_transform(data_config))
+    dataset = (
+        transformed[process_index::process_count]
+        .to_iter_dataset(_read_options(data_config))
+        .batch(local_batch, drop_remainder=True)
+    )
+    if data_config.num_workers:
+        options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
+        dataset = dataset.mp_prefetch(options)
+    return iter(dataset)
+
+
+def eval_batches(
+    data_config: ConfigDict,
+    split: str,
+    *,
+    batch_size: int,
+    process_index: int = 0,
+    process_count: int = 1,
+    limit: int | None = None,
+    records: Records | None = None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Every record once, in order, with "mask": float32 [b], 1 for real images.
+
+    Padding and skipped images have mask 0, so that every process yields
+    ceil(records / batch_size) batches whatever is broken. The rows of all processes,
+    one after the other, are the batch that a single process would have.
+
+    Args:
+        data_config: `config.data`; crop and mirroring are not used.
+        split: Of the source.
+        batch_size: Over all processes; b is its share.
+        process_index: In [0, process_count).
+        process_count: Processes that share the data.
+        limit: Only the first `limit` records; None is all of them.
+        records: `open_records(...)` of the split, to watch its `.skipped`.
+
+    Raises:
+        InputError: Fields that do not fit; while iterating, a broken image.
+    """
+    local_batch = _local_batch(batch_size, process_index, process_count)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit={limit} leaves no record; give 1 or more, or None.")
+    if records is None:
+        records = open_records(data_config, split)
+    num_records = min(len(records), limit or len(records))
+    num_batches = -(-num_records // batch_size)
+    transform = _eval_transform(data_config)
+    empty = _padding(data_config)
+
+    def element(position: int) -> dict:
+        batch, row = divmod(position, local_batch)
+        index = batch * batch_size + process_index * local_batch + row
+        record = records[index] if index < num_records else None
+        if record is None:
+            return empty
+        return {**transform(record), "mask": np.float32(1)}
+
+    dataset = grain.MapDataset.range(num_batches * local_batch).map(element)
+    return iter(dataset.to_iter_dataset(_read_options(data_config)).batch(local_batch))
+
+
+def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
+    """The first `count` images of a split, or all if there are fewer: uint8 [n, S, S, C]."""
+    batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
+    return batch["image"][batch["mask"] > 0]
+
+
+def _local_batch(batch_size: int, process_index: int, process_count: int) -> int:
+    if not 0 <= process_index < process_count:
+        raise InputError(
+            f"process_index={process_index} is not in [0, {process_count})."
+        )
+    if batch_size < 1 or batch_size % process_count:
+        raise InputError(
+            f"batch_size={batch_size} does not divide by {process_count} processes;"
+            " choose a positive multiple."
+        )
+    return batch_size // process_count
+
+
+def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
+    for field in ("num_threads", "prefetch", "num_workers"):
+        if data_config[field] < 0:
+            raise InputError(
+                f"config.data.{field}={data_config[field]} is negative; 0 switches it"
+                " off."
+            )
+    # Grain warns where threads outnumber the places that they could fill.
+    num_threads = min(data_config.num_threads, data_config.prefetch)
+    return grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=data_config.prefetch
+    )
+
+
+def _eval_transform(data_config: ConfigDict) -> EvalTransform:
+    return EvalTransform(
+        image_size=data_config.image_size,
+        channels=data_config.channels,
+        resize=data_config.resize,
+        kernel=data_config.kernel,
+    )
+
+
+def _train_transform(data_config: ConfigDict) -> TrainTransform:
+    return TrainTransform(
+        image_size=data_config.image_size,
+        channels=data_config.channels,
+        resize=data_config.resize,
+        kernel=data_config.kernel,
+        crop=data_config.crop,
+        flip=data_config.flip,
+    )
+
+
+def _padding(data_config: ConfigDict) -> dict:
+    size = data_config.image_size
+    return {
+        "image": np.zeros((size, size, data_config.channels), np.uint8),
+        "label": np.int32(-1),
+        "mask": np.float32(0),
+    }

@@ -1,0 +1,47 @@
+"""A source whose broken images are errors, or are left out and counted."""
+
+from absl import logging
+
+from vq_jax.data.sources.base import Record, Source
+from vq_jax.errors import InputError
+
+ON_ERROR = ("raise", "skip")
+
+
+class Records:
+    """The records of a source; None for a broken image where `on_error` is "skip".
+
+    Attributes:
+        skipped: Names of the broken images met so far, by index. A worker process
+            (`num_workers` > 0) has its own: there, only the log tells.
+    """
+
+    def __init__(self, source: Source, on_error: str):
+        if on_error not in ON_ERROR:
+            raise InputError(
+                f"config.data.on_error={on_error!r} is unknown; choose from"
+                f" {[*ON_ERROR]}."
+            )
+        self.source, self.on_error = source, on_error
+        self.skipped: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Record | None:
+        if self.on_error == "raise":
+            return self.source[index]
+        try:
+            return self.source[index]
+        except InputError as error:
+            self._skip(int(index), error)
+            return None
+
+    def _skip(self, index: int, error: InputError) -> None:
+        # setdefault is atomic, so of two threads exactly one sees its own object.
+        name = str(error)
+        if self.skipped.setdefault(index, name) is name:
+            logging.warning("Skipped image %d: %s", len(self.skipped), name)
+        if len(self.skipped) == len(self):
+            # Grain would look for a good one forever.
+            raise InputError(f"{self.source.name}: all {len(self)} images are broken.")

@@ -1,0 +1,49 @@
+"""Where images come from: `photos`, `tfds:NAME`, `folder:PATH`, `idx:DIR`."""
+
+from vq_jax.data.sources.base import Record, Source
+from vq_jax.data.sources.folder import FolderSource
+from vq_jax.data.sources.idx import IdxSource
+from vq_jax.data.sources.photos import PhotosSource
+from vq_jax.data.sources.tfds import TfdsSource
+from vq_jax.errors import InputError
+
+__all__ = ["SOURCES", "Record", "Source", "open_source"]
+
+SOURCES = {
+    "photos": lambda arg, split, **opts: PhotosSource(split, opts["image_size"]),
+    "tfds": lambda arg, split, **opts: TfdsSource(
+        arg, split, channels=opts["channels"], data_dir=opts["data_dir"]
+    ),
+    "folder": lambda arg, split, **opts: FolderSource(
+        arg, split, channels=opts["channels"]
+    ),
+    "idx": lambda arg, split, **opts: IdxSource(arg, split),
+}
+
+FORMS = ["photos", "tfds:NAME[/CONFIG]", "folder:PATH", "idx:DIR"]
+
+
+def open_source(
+    spec: str, split: str, *, image_size: int, channels: int = 3, data_dir: str = ""
+) -> Source:
+    """The source that `spec` names, opened and checked.
+
+    Args:
+        spec: One of `FORMS`.
+        split: A split of the source, such as "train" or "test".
+        image_size: Side of the crops; `photos` cuts its test tiles to it.
+        channels: 1 or 3, for sources that decode files.
+        data_dir: Root of TFDS data sets; "" is the default of TFDS.
+
+    Raises:
+        InputError: Unknown source or split, or data that are not there.
+    """
+    kind, _, argument = spec.partition(":")
+    # `photos` takes no argument, the others need one.
+    if kind not in SOURCES or (kind == "photos") == bool(argument):
+        raise InputError(
+            f"config.data.source={spec!r} is unknown; choose from {FORMS}."
+        )
+    return SOURCES[kind](
+        argument, split, image_size=image_size, channels=channels, data_dir=data_dir
+    )

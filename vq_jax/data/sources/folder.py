@@ -1,0 +1,114 @@
+"""Any tree of image files; the first level of folders are the classes."""
+
+import zlib
+
+from etils import epath
+
+from vq_jax.data.decode import decode_image
+from vq_jax.data.sources.base import Record
+from vq_jax.errors import InputError
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SPLIT_FOLDERS = ("train", "validation", "val", "test")
+HOLD_OUT = ("train", "test", "all")
+TEST_FRACTION = 0.05
+
+
+class FolderSource:
+    """The images below a folder, sorted by path; hidden files are left out.
+
+    With PATH/train, PATH/test, … a split is such a folder. Otherwise about 5 % of the
+    files, and at least one, are "test": those with the lowest CRC-32 of their relative
+    path, so that renaming the root moves no file and two machines agree. The rest is
+    "train"; "all" is both.
+
+    Labels count the sorted names of the first-level folders, over all splits; images
+    beside these folders have -1.
+
+    Raises:
+        InputError: The folder is missing, is a file, has no image or not the split.
+    """
+
+    def __init__(self, path: str, split: str, *, channels: int = 3):
+        self.root = epath.Path(path).expanduser()
+        self.name, self.split, self.channels = f"folder:{path}", split, channels
+        _check_folder(self.root)
+        folders = [f for f in SPLIT_FOLDERS if (self.root / f).is_dir()]
+        if split not in folders and (self.root / split).is_dir() and split != "all":
+            folders.append(split)
+        if folders:
+            self.files, self.classes = self._from_split_folder(folders)
+        else:
+            self.files, self.classes = self._from_hold_out()
+        self.description = (
+            f"{self.name}/{split}: {len(self)} images in {len(self.classes)} classes"
+        )
+
+    def _from_split_folder(self, folders: list[str]) -> tuple[list[str], list[str]]:
+        if self.split not in folders:
+            raise InputError(
+                f"{self.name} has no split {self.split!r}; its split folders are"
+                f" {folders} (looked for {[*SPLIT_FOLDERS]})."
+            )
+        classes = {
+            child.name
+            for folder in folders
+            for child in (self.root / folder).iterdir()
+            if child.is_dir() and not child.name.startswith(".")
+        }
+        self.root = self.root / self.split
+        return _image_files(self.root), sorted(classes)
+
+    def _from_hold_out(self) -> tuple[list[str], list[str]]:
+        if self.split not in HOLD_OUT:
+            raise InputError(
+                f"{self.name} has no split {self.split!r}; choose from {[*HOLD_OUT]} or"
+                f" make folders named as {[*SPLIT_FOLDERS]}."
+            )
+        files = _image_files(self.root)
+        classes = sorted({file.split("/")[0] for file in files if "/" in file})
+        if self.split == "all":
+            return files, classes
+        if len(files) < 2:
+            raise InputError(
+                f"{self.name} has {len(files)} image: too few to hold one out. Add"
+                " images, make folders 'train' and 'test', or use split 'all'."
+            )
+        by_hash = sorted(files, key=lambda file: (zlib.crc32(file.encode()), file))
+        num_test = max(1, round(TEST_FRACTION * len(files)))
+        part = by_hash[:num_test] if self.split == "test" else by_hash[num_test:]
+        return sorted(part), classes
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Record:
+        file = self.files[index]
+        path = self.root / file
+        image = decode_image(path, channels=self.channels)
+        label = self.classes.index(file.split("/")[0]) if "/" in file else -1
+        return Record(image=image, label=label, name=str(path))
+
+
+def _check_folder(root: epath.Path) -> None:
+    if not root.exists():
+        raise InputError(f"config.data.source: folder {root} does not exist.")
+    if not root.is_dir():
+        raise InputError(
+            f"config.data.source: {root} is a file; give the folder that holds it."
+        )
+
+
+def _image_files(root: epath.Path) -> list[str]:
+    """Sorted POSIX paths below `root`, relative to it."""
+    prefix = len(root.as_posix().rstrip("/")) + 1
+    files = sorted(
+        path.as_posix()[prefix:]
+        for path in root.rglob("*")
+        if path.name.lower().endswith(EXTENSIONS) and not path.name.startswith(".")
+    )
+    if not files:
+        raise InputError(
+            f"config.data.source: no images below {root}; looked for {[*EXTENSIONS]}."
+        )
+    return files

@@ -1,0 +1,133 @@
+"""Photographs that scikit-image and scikit-learn carry inside their wheels.
+
+Real images on any machine, without a download. The split is by photograph, never by
+crop: crops of one photograph on both sides would leak.
+"""
+
+import functools
+import importlib.util
+import pathlib
+import statistics
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vq_jax.data.decode import decode_image
+from vq_jax.data.sources.base import Record
+from vq_jax.errors import InputError
+
+FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
+
+# Both views of the motorcycle are one scene, so they stay on one side.
+PHOTOGRAPHS = {
+    "train": {
+        "coffee": "skimage/coffee.png",
+        "rocket": "skimage/rocket.jpg",
+        "motorcycle_left": "skimage/motorcycle_left.png",
+        "motorcycle_right": "skimage/motorcycle_right.png",
+        "hubble_deep_field": "skimage/hubble_deep_field.jpg",
+        "retina": "skimage/retina.jpg",
+        "immunohistochemistry": "skimage/ihc.png",
+        "flower": "sklearn/flower.jpg",
+        # Grey ones, as three equal channels: edges and textures, no colour.
+        "camera": "skimage/camera.png",
+        "coins": "skimage/coins.png",
+        "brick": "skimage/brick.png",
+        "grass": "skimage/grass.png",
+        "gravel": "skimage/gravel.png",
+    },
+    "test": {
+        "astronaut": "skimage/astronaut.png",
+        "china": "sklearn/china.jpg",
+        "chelsea": "skimage/chelsea.png",
+    },
+}
+
+
+@functools.cache
+def photograph(name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """A photograph of `PHOTOGRAPHS` in [0, 255]; read-only, decoded once a process."""
+    paths = {**PHOTOGRAPHS["train"], **PHOTOGRAPHS["test"]}
+    package, file = paths[name].split("/")
+    # find_spec, so that scikit-learn and its compiled parts are not imported.
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise InputError(
+            f"config.data.source='photos' needs {package} for {file};"
+            " run: pip install scikit-image scikit-learn"
+        )
+    folder = pathlib.Path(spec.origin).parent / FOLDERS[package]
+    pixels = decode_image(folder / file, channels=3, name=name)
+    pixels.setflags(write=False)
+    return pixels
+
+
+def held_out_photographs() -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
+    """The whole photographs of the test split, by name: for pictures."""
+    return {name: photograph(name) for name in PHOTOGRAPHS["test"]}
+
+
+class PhotosSource:
+    """Whole photographs for training, tiles of held-out ones for testing.
+
+    train: as many records a photograph as tiles that it would hold, so that random
+    crops are proportional to area; at most the median number, since two huge and
+    mostly black photographs would dominate otherwise. Each record is the whole one.
+
+    test: the tiles of `image_size` that fit, from the top left corner on; they don't
+    overlap. They alternate between the photographs, so the first few show all three.
+    A photograph smaller than a tile is one record, whole.
+
+    Raises:
+        InputError: The split is neither.
+    """
+
+    def __init__(self, split: str, image_size: int):
+        if split not in PHOTOGRAPHS:
+            raise InputError(
+                f"config.data.source='photos' has no split {split!r}; choose from"
+                f" {[*PHOTOGRAPHS]}."
+            )
+        self.name, self.split, self.image_size = "photos", split, image_size
+        tiles = {name: self._tiles(name) for name in PHOTOGRAPHS[split]}
+        if split == "train":
+            cap = int(statistics.median(len(corners) for corners in tiles.values()))
+            tiles = {name: [None] * min(cap, len(t)) for name, t in tiles.items()}
+        self._records = _interleave(tiles)
+        self.description = (
+            f"photos/{split}: {len(tiles)} photographs"
+            f" ({'training' if split == 'train' else 'held out'}),"
+            f" {len(self)} records for size {image_size}"
+        )
+
+    def _tiles(self, name: str) -> list[tuple[int, int] | None]:
+        """Top left corners; None stands for the whole photograph."""
+        size, (height, width, _) = self.image_size, photograph(name).shape
+        tops, lefts = (
+            range(0, height - size + 1, size),
+            range(0, width - size + 1, size),
+        )
+        return [(top, left) for top in tops for left in lefts] or [None]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> Record:
+        name, corner = self._records[index]
+        image = photograph(name)
+        if corner is None:
+            return Record(image=image, label=-1, name=name)
+        top, left = corner
+        image = image[top : top + self.image_size, left : left + self.image_size]
+        return Record(image=image, label=-1, name=f"{name}[{top},{left}]")
+
+
+def _interleave(tiles: dict[str, list]) -> list[tuple[str, tuple[int, int] | None]]:
+    """(name, corner): the first tile of each photograph, then the second, …"""
+    longest = max(len(corners) for corners in tiles.values())
+    return [
+        (name, corners[i])
+        for i in range(longest)
+        for name, corners in tiles.items()
+        if i < len(corners)
+    ]

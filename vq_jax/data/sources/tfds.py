@@ -1,0 +1,121 @@
+"""TensorFlow Datasets prepared as ArrayRecord, read without TensorFlow."""
+
+import difflib
+
+from etils import epath
+
+from vq_jax.data.decode import decode_image
+from vq_jax.data.sources.base import Record
+from vq_jax.errors import InputError
+
+
+class TfdsSource:
+    """The features `image` and, where there is one, `label` of a prepared data set.
+
+    Preparing needs TensorFlow (`pip install 'vq_jax[tfds]'`); reading does not import
+    it even where it is installed. Images are decoded here, not by TFDS, so that they
+    pass through the same code as all others.
+
+    Args:
+        name: NAME or NAME/CONFIG[:VERSION], or the folder with `dataset_info.json`.
+        split: A split, or a slice such as "train[:10%]".
+        channels: 1 or 3.
+        data_dir: Where prepared data sets are; "" is the default of TFDS.
+
+    Raises:
+        InputError: Unknown data set, configuration or split, no feature `image`, or
+            not prepared; then the message has the command that prepares it.
+    """
+
+    def __init__(self, name: str, split: str, *, channels: int = 3, data_dir: str = ""):
+        self._arguments = (name, split, channels, data_dir)
+        self.name, self.split, self.channels = f"tfds:{name}", split, channels
+        builder = _open_builder(name, data_dir)
+        features = [*(builder.info.features or {})]
+        if "image" not in features:
+            raise InputError(f"{self.name} has no feature 'image'; it has {features}.")
+        self._records = _open_records(builder, name, split, data_dir)
+        self._has_label = "label" in features
+        version = builder.info.full_name
+        self.description = f"{self.name}/{split}: {len(self)} images of {version}"
+
+    def __reduce__(self):
+        # Open files stay in their process: a worker opens its own.
+        return _reopen, self._arguments
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> Record:
+        record = self._records[index]
+        name = f"{self.name}/{self.split}[{index}]"
+        image = decode_image(record["image"], channels=self.channels, name=name)
+        label = int(record["label"]) if self._has_label else -1
+        return Record(image=image, label=label, name=name)
+
+
+def prepare_command(name: str, data_dir: str = "") -> str:
+    """The shell command that downloads a data set and writes it as ArrayRecord.
+
+    Not `tfds build`: its command line imports apache_beam, which nothing installs.
+    """
+    place = f", data_dir='{data_dir}'" if data_dir else ""
+    return (
+        "pip install 'vq_jax[tfds]' && python -c \"import tensorflow_datasets as tfds;"
+        f" tfds.builder('{name}'{place}, file_format='array_record')"
+        '.download_and_prepare()"'
+    )
+
+
+def _reopen(name: str, split: str, channels: int, data_dir: str) -> TfdsSource:
+    return TfdsSource(name, split, channels=channels, data_dir=data_dir)
+
+
+def _open_builder(name: str, data_dir: str):
+    import tensorflow_datasets as tfds
+
+    if (epath.Path(name).expanduser() / "dataset_info.json").exists():
+        return tfds.builder_from_directory(epath.Path(name).expanduser())
+    if name.startswith(("/", ".", "~")) or "://" in name:
+        raise InputError(
+            f"config.data.source='tfds:{name}': the folder has no dataset_info.json;"
+            " give the one that is named after the version, such as …/cifar10/3.0.2."
+        )
+    try:
+        builder = tfds.builder(name, data_dir=data_dir or None)
+    except tfds.core.registered.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name.split("/")[0], known, n=5, cutoff=0.5)
+        raise InputError(
+            f"config.data.source='tfds:{name}' is neither among the {len(known)} data"
+            f" sets of tensorflow-datasets nor in data_dir={data_dir!r}; similar names:"
+            f" {close}."
+        ) from None
+    except ValueError as error:
+        raise InputError(f"config.data.source='tfds:{name}': {error}") from error
+    if not builder.is_prepared():
+        raise InputError(
+            f"config.data.source='tfds:{name}' is not prepared in {builder.data_path}."
+            f" Prepare it with: {prepare_command(name, data_dir)}"
+        )
+    return builder
+
+
+def _open_records(builder, name: str, split: str, data_dir: str):
+    import tensorflow_datasets as tfds
+
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    try:
+        return builder.as_data_source(split, decoders=decoders)
+    except NotImplementedError:
+        raise InputError(
+            f"config.data.source='tfds:{name}' is prepared as"
+            f" {builder.info.file_format.value}, which has no random access. Prepare it"
+            " in another folder and set config.data.data_dir to that:"
+            f" {prepare_command(name, data_dir or 'NEW_FOLDER')}"
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"config.data.source='tfds:{name}' has no split {split!r}; choose from"
+            f" {[*builder.info.splits]} or a slice such as 'train[:10%]' ({error})."
+        ) from error
