@@ -7,7 +7,7 @@ from etils import epath
 from PIL import Image
 
 from vq_jax.cli import arguments, exits
-from vq_jax.data import decode
+from vq_jax.data import decode, transforms
 from vq_jax.data.sources import folder, photos
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
@@ -60,7 +60,7 @@ def _images(spec: str, channels: int) -> Iterator[tuple[str, np.ndarray]]:
     path = epath.Path(spec)
     if spec == "photos" and not path.exists():
         for name, image in photos.held_out_photographs().items():
-            yield name, decode.to_channels(image, channels)
+            yield name, transforms.to_channels(image, channels)
     elif path.is_file():
         yield path.stem, decode.decode_image(path, channels=channels, name=str(path))
     else:

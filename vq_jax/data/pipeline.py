@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import grain
 import numpy as np
+from absl import flags
 from ml_collections import ConfigDict
 
 from vq_jax.data.records import Records
@@ -75,6 +76,7 @@ def train_batches(
         .batch(local_batch, drop_remainder=True)
     )
     if data_config.num_workers:
+        _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
         dataset = dataset.mp_prefetch(options)
     return iter(dataset)
@@ -131,7 +133,7 @@ def eval_batches(
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
-    """The first `count` images of a split, or all if there are fewer: uint8 [n, S, S, C]."""
+    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C]."""
     batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
     return batch["image"][batch["mask"] > 0]
 
@@ -161,6 +163,12 @@ def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
     return grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=data_config.prefetch
     )
+
+
+def _mark_flags_parsed() -> None:
+    """Grain's workers read absl flags, which notebooks and tests never parse."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
 
 
 def _eval_transform(data_config: ConfigDict) -> EvalTransform:

@@ -140,9 +140,11 @@ def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
             f"{workdir} holds no checkpoint ({path} does not exist); train first: "
             f"python train.py --config=configs/quickstart.py --workdir={workdir}"
         )
-    manager = ocp.CheckpointManager(
-        path, options=ocp.CheckpointManagerOptions(read_only=True)
+    # Not `read_only`, of which Orbax warns three times; nothing here writes.
+    options = ocp.CheckpointManagerOptions(
+        create=False, enable_async_checkpointing=False
     )
+    manager = ocp.CheckpointManager(path, options=options)
     if manager.latest_step() is None:
         raise InputError(f"{path} holds no finished checkpoint; train first.")
     return manager

@@ -60,7 +60,7 @@ def make_vae_step(
             grads, recorded, metrics = _accumulate(
                 gradients, state, batch["image"], keys, accumulation
             )
-        metrics["grad_norm"] = optax.global_norm(grads)
+        metrics["grad_norm"] = optax.tree.norm(grads)
         variables = {"params": state.params, **state.variables}
         _, updated = model.apply(
             {**variables, **recorded},

@@ -1,6 +1,7 @@
 """Any tree of image files; the first level of folders are the classes."""
 
 import zlib
+from collections.abc import Iterator
 
 from etils import epath
 
@@ -101,14 +102,21 @@ def _check_folder(root: epath.Path) -> None:
 
 def _image_files(root: epath.Path) -> list[str]:
     """Sorted POSIX paths below `root`, relative to it."""
-    prefix = len(root.as_posix().rstrip("/")) + 1
-    files = sorted(
-        path.as_posix()[prefix:]
-        for path in root.rglob("*")
-        if path.name.lower().endswith(EXTENSIONS) and not path.name.startswith(".")
-    )
+    files = sorted(_walk(root, ""))
     if not files:
         raise InputError(
             f"config.data.source: no images below {root}; looked for {[*EXTENSIONS]}."
         )
     return files
+
+
+def _walk(folder: epath.Path, prefix: str) -> Iterator[str]:
+    """By hand: epath has no recursive glob, and its walk ignores linked folders."""
+    for child in folder.iterdir():
+        if child.name.startswith("."):
+            continue
+        # The name first: asking a bucket about every file would take hours.
+        if child.name.lower().endswith(EXTENSIONS):
+            yield prefix + child.name
+        elif child.is_dir():
+            yield from _walk(child, f"{prefix}{child.name}/")

@@ -34,7 +34,7 @@ class TfdsSource:
         features = [*(builder.info.features or {})]
         if "image" not in features:
             raise InputError(f"{self.name} has no feature 'image'; it has {features}.")
-        self._records = _open_records(builder, name, split, data_dir)
+        self._records = _open_records(builder, name, split)
         self._has_label = "label" in features
         version = builder.info.full_name
         self.description = f"{self.name}/{split}: {len(self)} images of {version}"
@@ -91,6 +91,13 @@ def _open_builder(name: str, data_dir: str):
             f" sets of tensorflow-datasets nor in data_dir={data_dir!r}; similar names:"
             f" {close}."
         ) from None
+    except ImportError as error:
+        raise InputError(
+            f"config.data.source='tfds:{name}': the code of this data set does not load"
+            f" without {error.name or 'TensorFlow'}. Give its prepared folder, which is"
+            " read without that code: tfds:FOLDER, with dataset_info.json in FOLDER."
+            f" To prepare it: {prepare_command(name, data_dir)}"
+        ) from error
     except ValueError as error:
         raise InputError(f"config.data.source='tfds:{name}': {error}") from error
     if not builder.is_prepared():
@@ -101,7 +108,7 @@ def _open_builder(name: str, data_dir: str):
     return builder
 
 
-def _open_records(builder, name: str, split: str, data_dir: str):
+def _open_records(builder, name: str, split: str):
     import tensorflow_datasets as tfds
 
     decoders = {"image": tfds.decode.SkipDecoding()}
@@ -112,7 +119,7 @@ def _open_records(builder, name: str, split: str, data_dir: str):
             f"config.data.source='tfds:{name}' is prepared as"
             f" {builder.info.file_format.value}, which has no random access. Prepare it"
             " in another folder and set config.data.data_dir to that:"
-            f" {prepare_command(name, data_dir or 'NEW_FOLDER')}"
+            f" {prepare_command(name, 'NEW_FOLDER')}"
         ) from None
     except ValueError as error:
         raise InputError(
