@@ -1,6 +1,6 @@
 """A small VQ-VAE on the embedded photographs: minutes on a laptop's CPU.
 
-    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+python train.py --config=configs/quickstart.py --workdir=runs/quickstart
 """
 
 from configs import common

@@ -12,13 +12,17 @@ def _build_with(quantizer):
 
 
 def test_an_unknown_name_lists_the_choices():
-    message = r"config.model.quantizer.name='vqq' is unknown; choose from \['none', 'vq'"
+    message = (
+        r"config.model.quantizer.name='vqq' is unknown; choose from \['none', 'vq'"
+    )
     with pytest.raises(InputError, match=message):
         _build_with({"name": "vqq"})
 
 
 def test_a_field_of_another_family_lists_the_own_ones():
-    with pytest.raises(InputError, match=r"VectorQuantizer has no \['decay'\]; it takes"):
+    with pytest.raises(
+        InputError, match=r"VectorQuantizer has no \['decay'\]; it takes"
+    ):
         _build_with({"name": "vq", "decay": 0.9})
 
 

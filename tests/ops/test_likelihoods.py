@@ -42,7 +42,7 @@ def nll_of_levels(likelihood, first, log_scale):
 @pytest.mark.parametrize("mean", [-2.0, -1.0, -0.31, 0.002, 0.7, 1.0])
 def test_discretized_logistic_sums_to_one(mean, log_scale):
     nll = nll_of_levels(likelihoods.DISCRETIZED_LOGISTIC, mean, log_scale)
-    assert np.exp(-np.float64(nll)).sum() == pytest.approx(1.0, abs=1e-5)
+    assert np.exp(-np.float64(nll)).sum() == pytest.approx(1.0, abs=2e-6)
 
 
 @hypothesis.settings(max_examples=25, deadline=None)

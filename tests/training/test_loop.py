@@ -10,7 +10,9 @@ def _count(state, batch, key):
     return state + 1, {"train/loss": jnp.float32(batch)}
 
 
-def _train(hooks, *, num_steps=10, start_step=0, step_fn=_count, batches=None, **kwargs):
+def _train(
+    hooks, *, num_steps=10, start_step=0, step_fn=_count, batches=None, **kwargs
+):
     return loop.train(
         step_fn,
         start_step,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from vq_jax.metrics import accumulate
-from vq_jax.metrics.codebook import bits_per_pixel
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.ops import images as image_ops
+from vq_jax.ops.code_usage import bits_per_pixel
 
 
 def make_eval_step(model: Autoencoder) -> Callable:

@@ -43,7 +43,9 @@ class Tokenizer:
         trained = load_workdir(workdir)
         return cls(trained.model, trained.variables, chunk_size=chunk_size)
 
-    def encode(self, images: UInt8[np.ndarray, "n h w c"]) -> Int[np.ndarray, "n hq wq"]:
+    def encode(
+        self, images: UInt8[np.ndarray, "n h w c"]
+    ) -> Int[np.ndarray, "n hq wq"]:
         """Codes (int32, in [0, codebook_size)) of uint8 images.
 
         Raises:

@@ -17,9 +17,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from vq_jax.errors import InputError
-from vq_jax.metrics import codebook
 from vq_jax.metrics.psnr import psnr
 from vq_jax.metrics.ssim import ssim
+from vq_jax.ops import code_usage
 from vq_jax.ops import images as image_ops
 from vq_jax.typing import Leaf
 
@@ -48,8 +48,8 @@ class MetricSums:
         counts = jnp.asarray(self.code_counts, jnp.float32)
         return {
             **means,
-            "usage": float(codebook.usage(counts)) if counts.size else None,
-            "perplexity": float(codebook.perplexity(counts)) if counts.size else None,
+            "usage": float(code_usage.usage(counts)) if counts.size else None,
+            "perplexity": float(code_usage.perplexity(counts)) if counts.size else None,
             "num_images": int(self.num_images),
         }
 
@@ -85,7 +85,7 @@ def masked_sums(
     """
     counts = jnp.zeros(0, jnp.int32)
     if codebook_size:
-        counts = codebook.code_counts(indices, codebook_size, mask)
+        counts = code_usage.code_counts(indices, codebook_size, mask)
     return MetricSums(
         sums={k: jnp.sum(jnp.where(mask, x, 0.0)) for k, x in per_image.items()},
         num_images=jnp.sum(mask, dtype=jnp.int32),

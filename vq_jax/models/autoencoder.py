@@ -53,7 +53,9 @@ class Autoencoder(nn.Module):
         """
         factor = self.downsampling_factor
         if height % factor or width % factor or not height or not width:
-            near = tuple(max(1, math.ceil(side / factor)) * factor for side in (height, width))
+            near = tuple(
+                max(1, math.ceil(side / factor)) * factor for side in (height, width)
+            )
             raise InputError(
                 f"image size {height}x{width} is not a multiple of the stride {factor} "
                 f"of the encoder; pad or resize to {near[0]}x{near[1]}, or crop."

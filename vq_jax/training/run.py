@@ -11,7 +11,6 @@ from rich.console import Console
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation import reconstruction
-from vq_jax.evaluation.report import write_json
 from vq_jax.training import header, hooks, loop, rng, sharding
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals

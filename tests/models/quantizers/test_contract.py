@@ -63,7 +63,7 @@ def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype, train):
     looked_up = module.apply(variables, out.indices, method="lookup")
     assert out.z_q.dtype == looked_up.dtype == jnp.dtype(dtype)
     np.testing.assert_array_equal(out.z_q, looked_up)
-    assert 0 <= out.indices.min() and out.indices.max() < module.codebook_size
+    assert out.indices.min() >= 0 and out.indices.max() < module.codebook_size
 
 
 @pytest.mark.parametrize("case", CODED)

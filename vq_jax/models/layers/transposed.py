@@ -44,9 +44,7 @@ def phase_kernel(
     """
     taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])
     rows = [
-        jnp.stack(
-            [jnp.pad(taps[:, i, :, j], _window(i, j)) for j in (0, 1)], axis=3
-        )
+        jnp.stack([jnp.pad(taps[:, i, :, j], _window(i, j)) for j in (0, 1)], axis=3)
         for i in (0, 1)
     ]
     return jnp.stack(rows, axis=3).reshape(3, 3, kernel.shape[2], -1)

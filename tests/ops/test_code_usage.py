@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from vq_jax.metrics import codebook
+from vq_jax.ops import code_usage
 from vq_jax.testing import reference
 
 
@@ -14,7 +14,7 @@ def test_code_counts_match_bincount(grid, masked):
     rng = np.random.default_rng(0)
     indices = rng.integers(0, 9, (5, *grid))
     mask = np.asarray([True, False, True, True, False]) if masked else None
-    found = codebook.code_counts(
+    found = code_usage.code_counts(
         jnp.asarray(indices, jnp.int32), 11, None if mask is None else jnp.asarray(mask)
     )
     kept = indices if mask is None else indices[mask]
@@ -27,9 +27,9 @@ def test_code_counts_match_bincount(grid, masked):
 def test_usage_and_perplexity_match_the_definition(used, seed):
     indices = np.random.default_rng(seed).integers(0, used, 40)
     counts = jnp.asarray(np.bincount(indices, minlength=16))
-    assert codebook.usage(counts) == len(np.unique(indices)) / 16
+    assert code_usage.usage(counts) == len(np.unique(indices)) / 16
     np.testing.assert_allclose(
-        codebook.perplexity(counts), reference.perplexity(indices), rtol=1e-5
+        code_usage.perplexity(counts), reference.perplexity(indices), rtol=1e-5
     )
 
 
@@ -44,10 +44,10 @@ def test_usage_and_perplexity_match_the_definition(used, seed):
 )
 def test_usage_and_perplexity_at_the_edges(counts, usage, perplexity):
     counts = jnp.asarray(counts)
-    assert codebook.usage(counts) == usage
-    np.testing.assert_allclose(codebook.perplexity(counts), perplexity, rtol=1e-6)
+    assert code_usage.usage(counts) == usage
+    np.testing.assert_allclose(code_usage.perplexity(counts), perplexity, rtol=1e-6)
 
 
 def test_bits_per_pixel_of_vqgan_f16():
     # 256 tokens of 10 bits for 256 x 256 pixels.
-    assert codebook.bits_per_pixel(256, 1024, 256 * 256) == 0.0390625
+    assert code_usage.bits_per_pixel(256, 1024, 256 * 256) == 0.0390625
