@@ -1,7 +1,8 @@
 """What the experiments share: defaults of every field, and the variants.
 
-A variant comes after the config's path, `--config=configs/X.py:smoke,vq`: `smoke` shrinks
-the experiment to seconds on a CPU, and the name of a quantizer replaces the config's own.
+A variant comes after the config's path, `--config=configs/X.py:smoke,vq`: `smoke`
+shrinks the experiment to seconds on a CPU, and the name of a quantizer replaces the
+config's own.
 """
 
 from ml_collections import ConfigDict
@@ -88,7 +89,11 @@ def defaults() -> ConfigDict:
             "final_fraction": 0.0,  # of learning_rate, at the end of cosine and linear
             "clip_norm": 0.0,  # 0 does not clip
             "accumulation": 1,  # parts a batch is worked through in
-            "options": {"b1": 0.9, "b2": 0.999},
+            "b1": 0.9,
+            "b2": 0.999,
+            "eps": 1e-8,
+            "momentum": 0.0,
+            "weight_decay": 0.0,
         }
     )
     config.eval = ConfigDict({"every": 1_000, "batch_size": 64, "max_images": 0})

@@ -18,7 +18,7 @@ from vq_jax.testing import reference_codebook
 )
 def test_nearest_code_is_the_definition(n, k, d, seed):
     rng = np.random.default_rng(seed)
-    # Small integers make exact ties, and exact arithmetic, in float32 and float64 alike.
+    # Small integers: exact ties, and exact arithmetic in float32 and float64 alike.
     z = rng.integers(-3, 4, (n, d)).astype(np.float32)
     codebook = rng.integers(-3, 4, (k, d)).astype(np.float32)
     found = distances.nearest_code(jnp.asarray(z), jnp.asarray(codebook))

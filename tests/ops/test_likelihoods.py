@@ -107,8 +107,8 @@ def test_logit_laplace_is_the_density_of_the_mapped_image(mu, log_scale):
     x = 0.1 + 0.8 * reference.LEVELS / 255
     b = np.exp(log_scale.astype(np.float64))
     expected = -np.log(reference.logit_laplace(x, mu, b))
-    # The distance is divided by b >= 0.05.
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+    # A distance of float32 logits, good to 1e-6, is divided by b >= 0.05.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=5e-5)
 
 
 def test_logit_laplace_integrates_to_one():

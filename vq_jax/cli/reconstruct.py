@@ -16,7 +16,7 @@ from vq_jax.inference.tokenizer import Tokenizer
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes OUT/NAME.png, of the size of each image, and says how it fitted the stride."""
+    """Writes OUT/NAME.png, of each image's size, and says how it fitted the stride."""
     parser = arguments.parser("reconstruct", __doc__)
     parser.add_argument(
         "--images",

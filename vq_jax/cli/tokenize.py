@@ -1,4 +1,4 @@
-"""vq-jax tokenize --workdir=DIR --out=DIR [--split=train] [--data=SOURCE | --images=PATH]
+"""vq-jax tokenize --workdir=DIR --out=DIR [--split=S] [--data=SOURCE | --images=PATH]
 
 Reads back with vq_jax.data.codes.CodeSource(OUT).
 """

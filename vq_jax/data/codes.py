@@ -1,7 +1,7 @@
 """Code indices of a data set on disk: written once, read by random access.
 
-A folder holds `codes.npy` [n, hq, wq], `labels.npy` [n], and `codes.json`, written last:
-without it the folder is unfinished.
+A folder holds `codes.npy` [n, hq, wq], `labels.npy` [n], and `codes.json`, written
+last: without it the folder is unfinished.
 """
 
 import json

@@ -16,23 +16,29 @@ from vq_jax.data.transforms import EvalTransform, TrainTransform
 from vq_jax.errors import InputError
 
 
-def open_records(data_config: ConfigDict, split: str) -> Records:
-    """The records of a split; `.skipped` names broken images as they are met."""
+def open_records(
+    data_config: ConfigDict, split: str, *, random_crops: bool = False
+) -> Records:
+    """The records of a split; `.skipped` names broken images as they are met.
+
+    `random_crops` is for training: a source of few large images then gives whole ones.
+    """
     source = open_source(
         data_config.source,
         split,
         image_size=data_config.image_size,
         channels=data_config.channels,
         data_dir=data_config.data_dir,
+        random_crops=random_crops,
     )
     return Records(source, data_config.on_error)
 
 
 def describe(data_config: ConfigDict) -> str:
     """One line a split, for the header of a run."""
-    splits = (data_config.train_split, data_config.eval_split)
-    sources = [open_records(data_config, split).source for split in splits]
-    return "\n".join(source.description for source in sources)
+    train = open_records(data_config, data_config.train_split, random_crops=True)
+    held_out = open_records(data_config, data_config.eval_split)
+    return "\n".join(records.source.description for records in (train, held_out))
 
 
 def train_batches(
@@ -65,7 +71,8 @@ def train_batches(
     """
     local_batch = _local_batch(batch_size, process_index, process_count)
     if records is None:
-        records = open_records(data_config, data_config.train_split)
+        split = data_config.train_split
+        records = open_records(data_config, split, random_crops=True)
     shuffled = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
     # The generator of an element depends on its position, so crops are drawn before
     # the slice: after it, all processes would draw the same ones.

@@ -49,8 +49,8 @@ class Tokenizer:
         """Codes (int32, in [0, codebook_size)) of uint8 images.
 
         Raises:
-            InputError: not uint8 [n, h, w, c] of the model's channels, a size that is no
-                multiple of the stride, or a model without codes.
+            InputError: not uint8 [n, h, w, c] of the model's channels, a size that is
+                no multiple of the stride, or a model without codes.
         """
         self._check_codes("encode")
         self._check_images(images)

@@ -79,7 +79,7 @@ def check_weights(model: Autoencoder, weights: dict[str, float]) -> dict[str, fl
     if gaussian != ("kl" in active):
         raise InputError(
             f"config.losses.kl={weights.get('kl', 0.0)} does not fit the "
-            f"{'Gaussian' if gaussian else 'deterministic'} head: give kl a weight above "
-            "0 with config.model.head.name='gaussian', and 0 without."
+            f"{'Gaussian' if gaussian else 'deterministic'} head: give kl a weight "
+            "above 0 with config.model.head.name='gaussian', and 0 without."
         )
     return active

@@ -100,8 +100,8 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
     unknown = sorted(set(given) - own)
     if unknown:
         raise InputError(
-            f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To change "
-            f"to another family with its own fields, use --config=FILE:FAMILY."
+            f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To "
+            "change to another family with its own fields, use --config=FILE:FAMILY."
         )
     for key, value in given.items():
         hint = typing.get_type_hints(cls)[key]

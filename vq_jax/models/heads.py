@@ -38,7 +38,7 @@ class DeterministicHead(nn.Module):
 
 
 class GaussianHead(nn.Module):
-    """z_e = μ + σε in training, μ in evaluation (Kingma & Welling 1312.6114v11, eq. 10).
+    """z_e = μ + σε in training, μ in evaluation (VAE 1312.6114v11, eq. 10).
 
     The noise comes before quantisation, from the key "posterior". The logarithm of the
     variance is clipped to [-30, 20], where float32 keeps σ and the KL term finite.

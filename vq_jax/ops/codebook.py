@@ -37,7 +37,7 @@ def new_codebook(codes: Float[Array, "k d"]) -> CodebookState:
 def code_statistics(
     z: Float[Array, "n d"], indices: Int[Array, "n"], codebook_size: int
 ) -> CodeStatistics:
-    """Count and sum, in float32, of the vectors assigned to each code; no N x K array."""
+    """Count and sum, float32, of the vectors assigned to each code; no N x K array."""
     z = jax.lax.stop_gradient(z).astype(jnp.float32)
     ones = jnp.ones(z.shape[0])
     return CodeStatistics(

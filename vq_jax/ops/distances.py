@@ -23,7 +23,7 @@ def squared_distances(
 def nearest_code(
     z: Float[Array, "*n d"], codebook: Float[Array, "k code_dim"]
 ) -> Int[Array, "*n"]:
-    """Index (int32) of the nearest code, ties to the lowest (VQ-VAE 1711.00937v2, eq. 1).
+    """Index (int32) of the nearest code, ties to the lowest (1711.00937v2, eq. 1).
 
     Distances are float32 even where the inputs are bfloat16: a bfloat16 search changes
     4-8 % of the indices. No gradient passes.

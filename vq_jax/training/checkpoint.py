@@ -29,10 +29,10 @@ FREE_FIELDS = (
 class Checkpointer:
     """Saves to and restores from `workdir/checkpoints`.
 
-    Writing is asynchronous and atomic: a killed process leaves either a whole checkpoint
-    or one that nobody sees. `config.checkpoint` has `keep`, the number of latest
-    checkpoints to keep, and `keep_every`, the interval in steps of those kept for good
-    (0 for none).
+    Writing is asynchronous and atomic: a killed process leaves either a whole
+    checkpoint or one that nobody sees. `config.checkpoint` has `keep`, the number of
+    latest checkpoints to keep, and `keep_every`, the interval in steps of those kept
+    for good (0 for none).
     """
 
     def __init__(self, workdir: epath.PathLike, config: ConfigDict):
@@ -64,7 +64,7 @@ class Checkpointer:
         )
 
     def restore(self, abstract_state, iterator: grain.DatasetIterator):
-        """The latest state, onto the shardings of `abstract_state`; sets `iterator` too.
+        """The latest state, onto the shardings of `abstract_state`; sets `iterator`.
 
         Raises:
             InputError: the checkpoint was made with a configuration that does not fit.
@@ -86,7 +86,7 @@ class Checkpointer:
         return restored[STATE]
 
     def reached_preemption(self, step: int) -> bool:
-        """Whether the scheduler of a multi-process job is about to take a machine away."""
+        """Whether a multi-process job is about to lose a machine to its scheduler."""
         return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:

@@ -64,7 +64,7 @@ class Display:
 
 
 class Throughput:
-    """Images per second of training alone: time inside `paused` functions is left out."""
+    """Images per second of training alone, without the time of `paused` functions."""
 
     def __init__(self, batch_size: int, step: int):
         self._batch_size = batch_size

@@ -38,7 +38,7 @@ def train(
     hooks: Sequence[Every],
     should_stop: Callable[[int], bool] = lambda step: False,
 ):
-    """Runs steps start_step + 1 … num_steps and returns (state, number of finished steps).
+    """Runs steps start_step + 1 … num_steps; returns (state, finished steps).
 
     Metrics are fetched from the device only where a hook is due, and are those of that
     one step: an average over the steps since the last fetch could not be resumed.
@@ -67,7 +67,7 @@ def _check_finite(metrics: Mapping[str, float], step: int) -> None:
     if bad:
         listed = ", ".join(f"{name}={value}" for name, value in sorted(bad.items()))
         raise FloatingPointError(
-            f"not finite at step {step}: {listed}. The checkpoints from before are kept; "
+            f"not finite at step {step}: {listed}. Checkpoints from before are kept; "
             "try a lower config.optim.learning_rate, config.optim.clip_norm=1.0, or "
             "config.model.dtype='float32'."
         )

@@ -1,7 +1,5 @@
 """Optax optimizers and schedules from configuration."""
 
-import inspect
-
 import jax
 import optax
 from ml_collections import ConfigDict
@@ -9,12 +7,13 @@ from ml_collections import ConfigDict
 from vq_jax.errors import InputError
 from vq_jax.models.build import choose
 
+# name -> the Optax function, and the fields of config.optim that it takes
 OPTIMIZERS = {
-    "adam": optax.adam,
-    "adamw": optax.adamw,
-    "lion": optax.lion,
-    "rmsprop": optax.rmsprop,
-    "sgd": optax.sgd,
+    "adam": (optax.adam, ("b1", "b2", "eps")),
+    "adamw": (optax.adamw, ("b1", "b2", "eps", "weight_decay")),
+    "lion": (optax.lion, ("b1", "b2", "weight_decay")),
+    "rmsprop": (optax.rmsprop, ("momentum", "eps")),
+    "sgd": (optax.sgd, ("momentum",)),
 }
 
 
@@ -46,8 +45,8 @@ def make_schedule(config: ConfigDict, num_steps: int) -> optax.Schedule:
     warmup = config.warmup_steps
     if not 0 <= warmup <= num_steps:
         raise InputError(
-            f"config.optim.warmup_steps={warmup} must be in [0, {num_steps}], the number "
-            "of steps (config.num_steps)."
+            f"config.optim.warmup_steps={warmup} must be in [0, {num_steps}], "
+            "the number of steps (config.num_steps)."
         )
     after = make(config, max(1, num_steps - warmup))
     if not warmup:
@@ -64,22 +63,20 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """Clipping by global norm (where `clip_norm` > 0), then the optimizer of `config`.
 
-    `config.options` are keyword arguments of the Optax function. Weight decay, where the
-    optimizer has it, acts on kernels only: not on biases, norms and codebooks.
+    Each optimizer takes those fields of `config` that OPTIMIZERS lists for it. Weight
+    decay acts on kernels only: not on biases, norms and codebooks.
 
     Raises:
-        InputError: the optimizer is unknown or lacks one of the options.
+        InputError: the optimizer is unknown, or weight decay is set for one without.
     """
-    make = choose(OPTIMIZERS, config.name, "config.optim.name")
-    accepted = inspect.signature(make).parameters
-    options = dict(config.options)
-    unknown = sorted(set(options) - (set(accepted) - {"learning_rate", "mask"}))
-    if unknown:
+    make, fields = choose(OPTIMIZERS, config.name, "config.optim.name")
+    if config.weight_decay and "weight_decay" not in fields:
         raise InputError(
-            f"config.optim.options: {config.name} has no {unknown}; it takes "
-            f"{sorted(set(accepted) - {'learning_rate', 'mask'})}."
+            f"config.optim.weight_decay={config.weight_decay} has no effect on "
+            f"{config.name!r}; choose 'adamw' or 'lion', or set it to 0."
         )
-    if "mask" in accepted:
+    options = {field: config[field] for field in fields}
+    if "weight_decay" in fields:
         options["mask"] = _is_kernel
     transforms = [make(schedule, **options)]
     if config.clip_norm > 0:

@@ -1,4 +1,4 @@
-"""Everything that a run reports to: terminal, `metrics.jsonl`, TensorBoard, pictures."""
+"""What a run reports to: terminal, `metrics.jsonl`, TensorBoard, pictures."""
 
 import contextlib
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Outputs:
 
     @contextlib.contextmanager
     def running(self, step: int) -> Iterator[None]:
-        """Shows progress and counts time while training runs; closes the files after."""
+        """Shows progress and counts time while training runs; then closes files."""
         self.display.start(step)
         self.throughput.rate(step)
         try:

@@ -26,7 +26,8 @@ class Setup:
         schedule: step -> learning rate.
         abstract_state: shapes, dtypes and shardings of the state.
         init: key -> state; pure.
-        start: (state, batch, key) -> state with codes placed on the first batch, or None.
+        start: (state, batch, key) -> state with codes placed on the first batch, or
+            None.
         step: (state, batch, key) -> (state, metrics); pure.
     """
 
@@ -93,5 +94,6 @@ def check_numbers(config: ConfigDict, mesh) -> None:
             raise InputError(f"config.{field}={config[field]} must be at least 1.")
     if not 0.0 <= config.ema_decay < 1.0:
         raise InputError(
-            f"config.ema_decay={config.ema_decay} must be in [0, 1); 0 keeps no average."
+            f"config.ema_decay={config.ema_decay} must be in [0, 1); "
+            "0 keeps no average."
         )

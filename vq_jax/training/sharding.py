@@ -51,7 +51,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def state_shardings(abstract_state, mesh: Mesh):
-    """Shardings of a state: each large array split over `fsdp` along its longest axis."""
+    """Shardings of a state: large arrays split over `fsdp` along their longest axis."""
     shards = mesh.shape[FSDP]
 
     def one(leaf):

@@ -26,12 +26,12 @@ def make_vae_step(
     ema_decay: float = 0.0,
     accumulation: int = 1,
 ) -> Callable:
-    """Returns `step(state, batch, key) -> (state, metrics)`, pure, for the global batch.
+    """Returns `step(state, batch, key) -> (state, metrics)`, for the global batch.
 
     `batch["image"]` is uint8 [b, h, w, c]. With `accumulation` > 1 the batch is worked
-    through in so many equal parts; gradients are means and codebook statistics sums over
-    all parts, so the update is that of the whole batch, in less memory. Metrics are
-    float32 scalars, losses unweighted, means over the batch.
+    through in so many equal parts; gradients are means and codebook statistics sums
+    over all parts, so the update is that of the whole batch, in less memory. Metrics
+    are float32 scalars, losses unweighted, means over the batch.
     """
 
     def loss_fn(params, variables, images, keys):

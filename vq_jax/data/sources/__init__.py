@@ -10,7 +10,9 @@ from vq_jax.errors import InputError
 __all__ = ["SOURCES", "Record", "Source", "open_source"]
 
 SOURCES = {
-    "photos": lambda arg, split, **opts: PhotosSource(split, opts["image_size"]),
+    "photos": lambda arg, split, **opts: PhotosSource(
+        split, opts["image_size"], random_crops=opts["random_crops"]
+    ),
     "tfds": lambda arg, split, **opts: TfdsSource(
         arg, split, channels=opts["channels"], data_dir=opts["data_dir"]
     ),
@@ -24,7 +26,13 @@ FORMS = ["photos", "tfds:NAME[/CONFIG]", "folder:PATH", "idx:DIR"]
 
 
 def open_source(
-    spec: str, split: str, *, image_size: int, channels: int = 3, data_dir: str = ""
+    spec: str,
+    split: str,
+    *,
+    image_size: int,
+    channels: int = 3,
+    data_dir: str = "",
+    random_crops: bool = False,
 ) -> Source:
     """The source that `spec` names, opened and checked.
 
@@ -34,6 +42,8 @@ def open_source(
         image_size: Side of the crops; `photos` cuts its test tiles to it.
         channels: 1 or 3, for sources that decode files.
         data_dir: Root of TFDS data sets; "" is the default of TFDS.
+        random_crops: Whether records will be cropped at random, as in training: then
+            `photos` gives whole photographs.
 
     Raises:
         InputError: Unknown source or split, or data that are not there.
@@ -45,5 +55,10 @@ def open_source(
             f"config.data.source={spec!r} is unknown; choose from {FORMS}."
         )
     return SOURCES[kind](
-        argument, split, image_size=image_size, channels=channels, data_dir=data_dir
+        argument,
+        split,
+        image_size=image_size,
+        channels=channels,
+        data_dir=data_dir,
+        random_crops=random_crops,
     )

@@ -68,21 +68,21 @@ def held_out_photographs() -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
 
 
 class PhotosSource:
-    """Whole photographs for training, tiles of held-out ones for testing.
+    """Tiles of photographs, or whole ones to take random crops of.
 
-    train: as many records a photograph as tiles that it would hold, so that random
-    crops are proportional to area; at most the median number, since two huge and
-    mostly black photographs would dominate otherwise. Each record is the whole one.
-
-    test: the tiles of `image_size` that fit, from the top left corner on; they don't
-    overlap. They alternate between the photographs, so the first few show all three.
+    The tiles are those of `image_size` that fit, from the top left corner on; they
+    don't overlap. They alternate between the photographs, so the first few show many.
     A photograph smaller than a tile is one record, whole.
 
+    With `random_crops`, each record is the whole photograph instead, with as many
+    records as it has tiles, so that crops are proportional to area; at most the
+    median number, since two huge and mostly black photographs would dominate.
+
     Raises:
-        InputError: The split is neither.
+        InputError: The split is neither "train" nor "test".
     """
 
-    def __init__(self, split: str, image_size: int):
+    def __init__(self, split: str, image_size: int, *, random_crops: bool = False):
         if split not in PHOTOGRAPHS:
             raise InputError(
                 f"config.data.source='photos' has no split {split!r}; choose from"
@@ -90,14 +90,14 @@ class PhotosSource:
             )
         self.name, self.split, self.image_size = "photos", split, image_size
         tiles = {name: self._tiles(name) for name in PHOTOGRAPHS[split]}
-        if split == "train":
+        if random_crops:
             cap = int(statistics.median(len(corners) for corners in tiles.values()))
             tiles = {name: [None] * min(cap, len(t)) for name, t in tiles.items()}
         self._records = _interleave(tiles)
         self.description = (
             f"photos/{split}: {len(tiles)} photographs"
             f" ({'training' if split == 'train' else 'held out'}),"
-            f" {len(self)} records for size {image_size}"
+            f" {len(self)} {'random crops' if random_crops else 'tiles'} of {image_size}"
         )
 
     def _tiles(self, name: str) -> list[tuple[int, int] | None]:

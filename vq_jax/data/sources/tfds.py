@@ -124,5 +124,5 @@ def _open_records(builder, name: str, split: str):
     except ValueError as error:
         raise InputError(
             f"config.data.source='tfds:{name}' has no split {split!r}; choose from"
-            f" {[*builder.info.splits]} or a slice such as 'train[:10%]' ({error})."
+            f" {[*builder.info.splits]} or a slice such as 'train[:10%]'."
         ) from error

@@ -12,8 +12,8 @@ class ConvDecoder(nn.Module):
     """Mirror of `ConvEncoder`: residual blocks, transposed 4x4 convolutions (4.1).
 
     Attributes:
-        out_channels: channels of the output: those of an image times the numbers that its
-            likelihood needs for each.
+        out_channels: channels of the output: those of an image times the numbers that
+            its likelihood needs for each.
         hidden_dim: channels of the features.
         num_upsamples: number of transposed convolutions of stride 2.
         num_res_blocks: residual blocks before them.

@@ -11,8 +11,8 @@ class TransposedConv(nn.Module):
 
     Each of the four phases of the output sees 2x2 of the 3x3 inputs around it, so one
     3x3 convolution computes all phases as channels, 5/9 of its taps being zero. That is
-    2.25 times the flops of the dilated form, whose weight gradient XLA's CPU backend runs
-    some ten times slower (benchmarks/transposed_conv.py).
+    2.25 times the flops of the dilated form, whose weight gradient XLA's CPU backend
+    runs some ten times slower (benchmarks/transposed_conv.py).
 
     Attributes:
         features: output channels.
@@ -38,9 +38,10 @@ class TransposedConv(nn.Module):
 def phase_kernel(
     kernel: Float[Array, "4 4 c f"],
 ) -> Float[Array, "3 3 c 4*f"]:
-    """The 3x3 kernel whose output channels are the phases (0, 0), (0, 1), (1, 0), (1, 1).
+    """The 3x3 kernel whose channels are the phases (0, 0), (0, 1), (1, 0), (1, 1).
 
-    Tap 2a + i of the transposed kernel is tap a of phase i, which begins i pixels later.
+    Tap 2a + i of the transposed kernel is tap a of phase i, which begins i pixels
+    later.
     """
     taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])
     rows = [

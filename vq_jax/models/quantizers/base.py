@@ -30,8 +30,8 @@ class Quantizer(nn.Module):
 
     A family adds `codebook_size` (a field or a property, known without a call; 0 means
     that there are no codes), `__call__(z_e, *, train) -> QuantizerOutput` and
-    `lookup(indices)`, which returns, bit for bit, the `z_q` of the forward pass that gave
-    these indices.
+    `lookup(indices)`, which returns, bit for bit, the `z_q` of the forward pass that
+    gave these indices.
 
     A forward pass never changes what it reads: in training it only writes what it saw
     into STATISTICS and CANDIDATES, and `update` turns that into the next STATE. So the

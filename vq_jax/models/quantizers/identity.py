@@ -10,8 +10,8 @@ from vq_jax.models.quantizers import base
 class IdentityQuantizer(base.Quantizer):
     """Passes `z_e` on: a plain autoencoder, or a VAE with the Gaussian head.
 
-    There are no codes: `codebook_size` is 0, indices are zeros without meaning, usage and
-    rate are undefined, and `lookup` is an error.
+    There are no codes: `codebook_size` is 0, indices are zeros without meaning, usage
+    and rate are undefined, and `lookup` is an error.
     """
 
     codebook_size = 0

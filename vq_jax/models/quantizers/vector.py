@@ -21,16 +21,17 @@ def uniform_codes(key, shape) -> Float[Array, "k d"]:
 class VectorQuantizer(base.Quantizer):
     """Nearest code, with a codebook and a commitment loss (VQ-VAE 1711.00937v2, eq. 3).
 
-    loss = codebook_weight · mean (sg[z_e] - e)² + commitment_weight · mean (z_e - sg[e])²,
-    means over all elements, channels included. The first moves codes only, the second
-    the encoder only; `z_q` passes its gradient to `z_e` straight through.
+    loss = codebook_weight · mean (sg[z_e] - e)² + commitment_weight · mean (z_e -
+    sg[e])², means over all elements, channels included. The first moves codes only, the
+    second the encoder only; `z_q` passes its gradient to `z_e` straight through.
 
     Attributes:
         codebook_size: number of codes, K.
         code_dim: dimension of a code, D; `z_e` must have as many channels.
         codebook_weight: weight of the codebook loss, 1 in the paper.
         commitment_weight: β of the paper.
-        codebook_init: "uniform" starts at U(-1/K, 1/K); "data" on vectors of the first batch.
+        codebook_init: "uniform" starts at U(-1/K, 1/K); "data" on vectors of the first
+            batch.
     """
 
     codebook_size: int = 512

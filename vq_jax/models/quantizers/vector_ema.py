@@ -23,9 +23,10 @@ class EmaVectorQuantizer(base.Quantizer):
         code_dim: dimension of a code, D; `z_e` must have as many channels.
         commitment_weight: β of the paper.
         decay: γ of the averages, per step; 0.99 in the paper.
-        codebook_init: "data" starts on vectors of the first batch, "uniform" at U(-1/K, 1/K).
-        restart_threshold: a code whose averaged count is below this fraction of the mean
-            count moves to a vector of the current batch; 0 never moves one.
+        codebook_init: "data" starts on vectors of the first batch, "uniform" at U(-1/K,
+            1/K).
+        restart_threshold: a code whose averaged count is below this fraction of the
+            mean count moves to a vector of the current batch; 0 never moves one.
     """
 
     codebook_size: int = 512

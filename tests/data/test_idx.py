@@ -1,0 +1,70 @@
+import gzip
+import pathlib
+import pickle
+import struct
+
+import numpy as np
+import pytest
+
+from vq_jax.data.sources.idx import IdxSource
+from vq_jax.errors import InputError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
+LABELS = np.array([3, 1, 4, 1, 5, 9], np.uint8)
+
+
+def idx(array: np.ndarray) -> bytes:
+    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+def write(folder: pathlib.Path, name: str, data: bytes) -> None:
+    if name.endswith(".gz"):
+        data = gzip.compress(data)
+    (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize("joint", ["-", "."])
+@pytest.mark.parametrize(("split", "prefix"), [("train", "train"), ("test", "t10k")])
+def test_images_and_labels_come_back(tmp_path, split, prefix, joint, end):
+    write(tmp_path, f"{prefix}-images{joint}idx3-ubyte{end}", idx(IMAGES))
+    write(tmp_path, f"{prefix}-labels{joint}idx1-ubyte{end}", idx(LABELS))
+    source = pickle.loads(pickle.dumps(IdxSource(str(tmp_path), split)))
+    assert len(source) == 6
+    for i in range(6):
+        np.testing.assert_array_equal(source[i]["image"], IMAGES[i, :, :, None])
+        assert source[i]["label"] == LABELS[i]
+    assert "6 grey images 28 x 28" in source.description
+
+
+def test_labels_are_optional(tmp_path):
+    write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
+    assert {r["label"] for r in IdxSource(str(tmp_path), "train")} == {-1}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("images-idx3-ubyte", idx(LABELS), "not with the magic number 00000803"),
+        ("images-idx3-ubyte", b"", "not with the magic number"),
+        ("images-idx3-ubyte", idx(IMAGES)[:12], "not with the magic number"),
+        ("images-idx3-ubyte", idx(IMAGES)[:-1], r"4703 bytes .* \(6, 28, 28\)"),
+        ("images-idx3-ubyte", idx(IMAGES) + b"\0", "4705 bytes"),
+        ("images-idx3-ubyte", gzip.compress(idx(IMAGES))[:99], "broken gzip file"),
+        ("labels-idx1-ubyte", idx(LABELS[:5]), "5 labels for the 6 images"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, name, data, message):
+    write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
+    (tmp_path / f"train-{name}").write_bytes(data)
+    with pytest.raises(InputError, match=message) as caught:
+        IdxSource(str(tmp_path), "train")
+    assert f"train-{name}" in str(caught.value)
+
+
+def test_missing_file_tells_where_to_get_one(tmp_path):
+    with pytest.raises(InputError, match=r"no t10k-images-.*dataset-fashion-mnist"):
+        IdxSource(str(tmp_path), "test")
+    with pytest.raises(InputError, match=r"no split 'val'; .*\['train', 'test'\]"):
+        IdxSource(str(tmp_path), "val")
