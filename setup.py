@@ -41,7 +41,7 @@ setup(
         "scikit-learn",  # ships two more
         "tensorboardX",
         "tensorflow-datasets",
-        "importlib_resources",  # imported by tensorflow-datasets, which does not ask for it
+        "importlib_resources",  # tensorflow-datasets imports it and does not ask for it
     ],
     extras_require={
         "tfds": ["tensorflow-cpu"],

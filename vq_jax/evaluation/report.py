@@ -9,7 +9,7 @@ from rich.table import Table
 # name -> (unit and definition, how to print)
 COLUMNS = {
     "psnr": ("dB, per image, then averaged", "{:.2f}"),
-    "ssim": ("Gaussian window 11, σ 1.5", "{:.4f}"),
+    "ssim": ("Gaussian window 11, sigma 1.5", "{:.4f}"),
     "l1": ("images in [-1, 1]", "{:.4f}"),
     "l2": ("images in [-1, 1]", "{:.5f}"),
     "usage": ("codes hit over the split", "{:.1%}"),

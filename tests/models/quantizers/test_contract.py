@@ -46,10 +46,9 @@ def test_the_output_is_the_same_struct_in_training_and_evaluation(case):
         assert out.z_q.shape == z_e.shape
         assert out.indices.shape == z_e.shape[:-1]
         assert out.indices.dtype == jnp.int32
-        assert out.loss.shape == () and out.loss.dtype == jnp.float32
-        assert all(
-            v.shape == () and v.dtype == jnp.float32 for v in out.metrics.values()
-        )
+        for scalar in (out.loss, *out.metrics.values()):
+            assert scalar.shape == ()
+            assert scalar.dtype == jnp.float32
     assert jax.tree.structure(outputs[0]) == jax.tree.structure(outputs[1])
 
 
@@ -63,7 +62,8 @@ def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype, train):
     looked_up = module.apply(variables, out.indices, method="lookup")
     assert out.z_q.dtype == looked_up.dtype == jnp.dtype(dtype)
     np.testing.assert_array_equal(out.z_q, looked_up)
-    assert out.indices.min() >= 0 and out.indices.max() < module.codebook_size
+    assert out.indices.min() >= 0
+    assert out.indices.max() < module.codebook_size
 
 
 @pytest.mark.parametrize("case", CODED)

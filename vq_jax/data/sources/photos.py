@@ -97,7 +97,7 @@ class PhotosSource:
         self.description = (
             f"photos/{split}: {len(tiles)} photographs"
             f" ({'training' if split == 'train' else 'held out'}),"
-            f" {len(self)} {'random crops' if random_crops else 'tiles'} of {image_size}"
+            f" {len(self)} {'crops' if random_crops else 'tiles'} of {image_size}"
         )
 
     def _tiles(self, name: str) -> list[tuple[int, int] | None]:
