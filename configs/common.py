@@ -133,7 +133,7 @@ def _shrink(config: ConfigDict) -> None:
     config.log_every = 5
     config.image_every = 10
     config.data.image_size = min(config.data.image_size, 32)
-    config.data.source = "photos" if ":" in config.data.source else config.data.source
+    config.data.update(source="photos", train_split="train", eval_split="test")
     for part in (config.model.encoder, config.model.decoder):
         part.hidden_dim, part.res_dim, part.num_res_blocks = 16, 8, 1
     config.model.code_dim = 8

@@ -1,6 +1,9 @@
 """A small VQ-VAE on the embedded photographs: minutes on a laptop's CPU.
 
-python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+Two CPU cores, float32. Expected on the held-out photographs: PSNR above 23 dB, most of
+the 512 codes used. Obtained: see the results in README.md.
 """
 
 from configs import common
@@ -17,6 +20,6 @@ def get_config(variant: str = ""):
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 20
     config.image_every = 200
-    config.eval.every = 0
+    config.eval.every = 0  # once, at the end
     config.checkpoint.every = 200
     return common.finish(config, variant)

@@ -1,0 +1,29 @@
+"""VQ-VAE on Fashion-MNIST, all 60,000 images: 28 px, grey, 7x7 codes of 512.
+
+    python train.py --config=configs/vqvae_fashion_mnist.py \
+        --workdir=runs/vqvae_fashion_mnist
+
+The data are four files in MNIST's format, as Debian's `dataset-fashion-mnist` installs
+them; --config.data.source=idx:DIR points elsewhere. Two CPU cores, float32.
+"""
+
+from configs import common
+
+
+def get_config(variant: str = ""):
+    config = common.defaults()
+    config.num_steps = 3_000  # 6.4 epochs
+    config.batch_size = 128
+    config.log_every = 100
+    config.data.source = "idx:/usr/share/datasets/fashion-mnist"
+    config.data.image_size = 28
+    config.data.channels = 1
+    config.data.resize = "none"
+    config.data.crop = "center"
+    config.model.encoder.hidden_dim = 64
+    config.model.decoder.hidden_dim = 64
+    config.optim.learning_rate = 1e-3
+    config.optim.schedule = "cosine"
+    config.optim.warmup_steps = 100
+    config.eval.batch_size = 500
+    return common.finish(config, variant)
