@@ -2,12 +2,13 @@
 
     python train.py --config=configs/vqvae_imagenet128.py --workdir=gs://BUCKET/vqvae128
 
-As in the paper 32x32x1 codes, K = 512, about 42.6 times fewer bits than pixels. Width,
-rate and steps are the paper's for CIFAR-10, since it gives none for ImageNet; the codebook
-is learnt by moving averages (appendix A.1). bfloat16 convolutions, TPU or GPU.
+As in the paper 32x32x1 codes, K = 512, about 42.6 times fewer bits than pixels.
+Width, rate and steps are the paper's for CIFAR-10, since it gives none for ImageNet;
+the codebook is learnt by moving averages (appendix A.1). bfloat16 convolutions, TPU
+or GPU.
 
-Needs the data set prepared once, as the error on the first run says. The paper prints no
-reconstruction metric. Not run here.
+Needs the data set prepared once, as the error on the first run says. The paper prints
+no reconstruction metric. Not run here.
 """
 
 from configs import common

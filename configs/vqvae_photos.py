@@ -2,9 +2,8 @@
 
     python train.py --config=configs/vqvae_photos.py --workdir=runs/vqvae_photos
 
-The longer and wider sibling of quickstart, to compare changes of the model on. About an
-hour on two CPU cores. No paper has numbers on these photographs; not run to its end here
-yet, see README.md.
+The longer and wider sibling of quickstart, to compare changes of the model on. No
+paper has numbers on these photographs; not run to its end here yet.
 """
 
 from configs import common

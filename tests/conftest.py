@@ -1,11 +1,60 @@
-"""Eight simulated CPU devices, and JAX's strict checks."""
+"""Eight simulated CPU devices, JAX's strict checks, and the programs as users run them."""
 
 import os
 
+# Before jax is imported; the programs that tests start see one device, as users do.
+USER_ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu"}
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
+import pathlib
+import subprocess
+import sys
+
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def start():
+    """`start("train", "--flag=…")`: a running `vq-jax` program, output captured."""
+
+    def run(*arguments, **environment):
+        return subprocess.Popen(
+            [sys.executable, "-m", "vq_jax.cli.main", *map(str, arguments)],
+            cwd=ROOT,
+            env={**USER_ENVIRONMENT, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run(start):
+    """`run("evaluate", "--flag=…")`: (exit code, everything printed)."""
+
+    def finished(*arguments, **environment):
+        process = start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out + err
+
+    return finished
+
+
+@pytest.fixture(scope="session")
+def trained(run, tmp_path_factory):
+    """The workdir of a finished smoke run."""
+    workdir = tmp_path_factory.mktemp("trained")
+    code, printed = run(
+        "train", "--config=configs/quickstart.py:smoke", f"--workdir={workdir}"
+    )
+    assert code == 0, printed
+    return workdir

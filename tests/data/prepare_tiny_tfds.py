@@ -1,8 +1,8 @@
 """Prepares a tiny TFDS data set in ArrayRecord form: `prepare_tiny_tfds.py DIR`.
 
 Writing image features needs TensorFlow (`pip install 'vq_jax[tfds]'`); reading them
-does not. The tests of the default environment therefore use `tiny_array_record.py`,
-and this script makes the real thing wherever TensorFlow is installed.
+does not. `test_tfds.py` therefore writes its records by hand, and this script makes the
+real thing wherever TensorFlow is installed.
 """
 
 import argparse

@@ -112,7 +112,7 @@ def test_processes_share_an_epoch(data_config, numbered_folder, process_count):
         for index in range(process_count)
     ]
     assert {len(share) for share in shares} == {12 // process_count}
-    assert sorted(sum(shares, [])) == list(range(12))
+    assert sorted(n for share in shares for n in share) == list(range(12))
 
 
 def test_global_batch_does_not_depend_on_the_number_of_processes(data_config):
@@ -159,8 +159,9 @@ def test_eval_covers_every_record_once(
     ]
     assert {len(part) for part in parts} == {-(-expected // 4)}
     # Process after process, batch after batch: the order of the records.
-    images = np.concatenate([b["image"] for step in zip(*parts) for b in step])
-    mask = np.concatenate([b["mask"] for step in zip(*parts) for b in step])
+    in_order = [batch for step in zip(*parts, strict=True) for batch in step]
+    images = np.concatenate([batch["image"] for batch in in_order])
+    mask = np.concatenate([batch["mask"] for batch in in_order])
     np.testing.assert_array_equal(mask, np.arange(len(mask)) < expected)
     np.testing.assert_array_equal(images[mask > 0][:, 0, 0, 0], np.arange(expected))
     assert not images[mask == 0].any()

@@ -40,3 +40,7 @@ def _run(name: str):
 def _usage() -> str:
     lines = [f"  {name:<12} {text}" for name, text in SUBCOMMANDS.items()]
     return "\n".join(["usage: vq-jax COMMAND …; each command has --help", *lines])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """The contract of a source: random access to records of one split."""
 
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,6 +17,7 @@ class Record(TypedDict):
     name: str
 
 
+@runtime_checkable
 class Source(Protocol):
     """Records by index. Picklable, since Grain sends it to worker processes.
 

@@ -1,0 +1,119 @@
+"""Bad input ends in one clear line and exit code 2, before any work is done."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vq_jax import InputError, Tokenizer
+
+SMOKE = "--config=configs/quickstart.py:smoke"
+
+TRAINING = {
+    "unknown field": (("--config.batchsize=3",), r"batchsize"),
+    "wrong type": (("--config.batch_size=many",), r"batch_size"),
+    "unknown variant": (("--config=configs/quickstart.py:smok",), "variant 'smok'"),
+    "no such config": (("--config=configs/nothing.py",), "configs/nothing.py"),
+    "unknown quantizer": (
+        ("--config.model.quantizer.name=vqq",),
+        "config.model.quantizer.name='vqq' is unknown; choose from",
+    ),
+    "size not a multiple of the stride": (
+        ("--config.data.image_size=30",),
+        "image size 30x30 is not a multiple of the stride 4",
+    ),
+    "missing data set": (
+        ("--config.data.source=tfds:cifar10", "--config.data.data_dir={tmp}"),
+        "tfds build cifar10",
+    ),
+    "missing folder": (("--config.data.source=folder:{tmp}/none",), "{tmp}/none"),
+    "empty folder": (("--config.data.source=folder:{tmp}/empty",), "{tmp}/empty"),
+    "truncated JPEG": (
+        ("--config.data.source=folder:{tmp}/broken",),
+        "photo.jpg can't be decoded",
+    ),
+    "more devices than there are": (
+        ("--config.mesh.data=2", "--config.mesh.fsdp=3"),
+        "mesh data=2 x fsdp=3 needs 6 devices, found 1",
+    ),
+    "a loss without its likelihood": (
+        ("--config.losses.nll=1.0",),
+        "config.losses.nll=1.0 needs a likelihood",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def tmp(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "empty").mkdir()
+    (folder / "broken").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for name in ("photo.jpg", "whole.jpg"):
+        Image.fromarray(noise).save(folder / "broken" / name)
+    photo = folder / "broken" / "photo.jpg"
+    photo.write_bytes(photo.read_bytes()[:1000])
+    return folder
+
+
+@pytest.mark.parametrize("case", TRAINING)
+def test_training_refuses(case, run, tmp, tmp_path):
+    flags, message = TRAINING[case]
+    flags = [flag.format(tmp=tmp) for flag in flags]
+    if not any(flag.startswith("--config=") for flag in flags):
+        flags.insert(0, SMOKE)
+    code, printed = run("train", *flags, f"--workdir={tmp_path}/run")
+    assert code == 2, printed
+    assert "Traceback" not in printed
+    assert "error: " in printed
+    assert message.format(tmp=tmp) in printed
+    assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
+
+
+def test_a_workdir_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    code, printed = run("train", SMOKE, f"--workdir={tmp_path}/file/run")
+    assert code == 2, printed
+    assert f"--workdir={tmp_path}/file/run cannot be written to" in printed
+
+
+def test_a_checkpoint_of_another_model(run, trained):
+    flags = ("--config.model.code_dim=4", "--config.num_steps=40")
+    code, printed = run("train", SMOKE, *flags, f"--workdir={trained}")
+    assert code == 2, printed
+    assert "config.model.code_dim: checkpoint 8, now 4" in printed
+    assert "num_steps" not in printed
+
+
+def test_a_workdir_without_checkpoint(run, tmp_path):
+    code, printed = run("evaluate", f"--workdir={tmp_path}")
+    assert code == 2, printed
+    assert f"{tmp_path} holds no checkpoint" in printed
+
+
+def test_codes_out_of_range(trained):
+    tokenizer = Tokenizer.load(trained)
+    codes = np.full((1, 2, 2), 64, np.int32)
+    with pytest.raises(InputError, match=r"over \[64, 64\] but .* codes 0 to 63"):
+        tokenizer.decode(codes)
+
+
+def test_training_that_diverges_names_the_metric_and_keeps_what_was_good(run, tmp_path):
+    flags = (SMOKE, f"--workdir={tmp_path}", "--config.checkpoint.every=1")
+    assert run("train", *flags, "--config.num_steps=2")[0] == 0
+    # The schedule warms up: a huge rate is let in by a fresh configuration only.
+    code, printed = run(
+        "train",
+        SMOKE,
+        f"--workdir={tmp_path}/wild",
+        "--config.optim.name=sgd",
+        "--config.optim.learning_rate=1e30",
+        "--config.checkpoint.every=1",
+        "--config.log_every=1",
+    )
+    assert code == 3, printed
+    assert "not finite at step" in printed
+    assert "train/loss=" in printed
+    saved = [int(p.name) for p in tmp_path.glob("wild/checkpoints/[0-9]*")]
+    step = int(printed.split("not finite at step ")[1].split(":")[0])
+    assert saved
+    assert max(saved) < step

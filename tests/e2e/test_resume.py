@@ -1,0 +1,107 @@
+"""A run that was interrupted ends where an uninterrupted one does, bit for bit."""
+
+import json
+import random
+import signal
+import time
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+NUM_STEPS = 40
+FLAGS = (
+    "train",
+    "--config=configs/quickstart.py:smoke",
+    f"--config.num_steps={NUM_STEPS}",
+    "--config.checkpoint.every=4",
+    "--config.log_every=1",
+    "--config.eval.every=20",
+    "--config.ema_decay=0.9",
+    # Room to be interrupted in: accumulation scans, which is slow on a CPU.
+    "--config.batch_size=16",
+    "--config.optim.accumulation=2",
+)
+
+
+def _records(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith("perf/")}
+        for line in lines
+    ]
+
+
+def _final_state(workdir):
+    path = workdir / "checkpoints" / str(NUM_STEPS)
+    item = ocp.args.Composite(state=ocp.args.StandardRestore())
+    with ocp.CheckpointManager(path.parent) as manager:
+        return manager.restore(NUM_STEPS, args=item).state
+
+
+def _wait_for_checkpoint(process, workdir):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        done = list((workdir / "checkpoints").glob("[0-9]*"))
+        if any(path.name.isdigit() for path in done):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"no checkpoint came: {process.communicate()}")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(run, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("uninterrupted")
+    code, printed = run(*FLAGS, f"--workdir={workdir}")
+    assert code == 0, printed
+    return workdir
+
+
+def _assert_same(workdir, expected):
+    found, wanted = _final_state(workdir), _final_state(expected)
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    assert _records(workdir) == _records(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_kill_9_and_the_same_command_again(start, run, uninterrupted, tmp_path, seed):
+    process = start(*FLAGS, f"--workdir={tmp_path}")
+    _wait_for_checkpoint(process, tmp_path)
+    time.sleep(random.Random(seed).uniform(0.0, 0.5))
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it finished before it was killed"
+    code, printed = run(*FLAGS, f"--workdir={tmp_path}")
+    assert code == 0, printed
+    _assert_same(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(
+    start, run, uninterrupted, tmp_path, number
+):
+    process = start(*FLAGS, f"--workdir={tmp_path}")
+    _wait_for_checkpoint(process, tmp_path)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, err
+    assert "Stopped and saved at step" in out
+    assert "the same command goes on from there" in out
+    step = int(out.split("saved at step ")[1].split(";")[0])
+    assert (tmp_path / "checkpoints" / str(step)).is_dir()
+    code, printed = run(*FLAGS, f"--workdir={tmp_path}")
+    assert code == 0, printed
+    assert f"{step} -> {NUM_STEPS}" in printed
+    _assert_same(tmp_path, uninterrupted)
+
+
+def test_a_finished_run_says_so_and_changes_nothing(run, uninterrupted):
+    before = (uninterrupted / "metrics.jsonl").read_bytes()
+    code, printed = run(*FLAGS, f"--workdir={uninterrupted}")
+    assert code == 0
+    assert "has finished 40 steps already" in printed
+    assert (uninterrupted / "metrics.jsonl").read_bytes() == before
