@@ -1,4 +1,4 @@
-"""Eight simulated CPU devices, JAX's strict checks, and the programs as users run them."""
+"""Eight simulated CPU devices, JAX's strict checks, programs as users run them."""
 
 import os
 

@@ -62,7 +62,8 @@ def test_box_is_the_mean_over_blocks():
     image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     mean = image.reshape(4, 2, 6, 2, 3).mean(axis=(1, 3))
     reduced = transforms.resize(image, 4, "shorter_side", "box")
-    np.testing.assert_allclose(reduced, mean, atol=0.51)
+    # Pillow rounds twice: after the rows and after the columns.
+    np.testing.assert_allclose(reduced, mean, atol=1.01)
 
 
 def test_center_crop_is_the_middle():

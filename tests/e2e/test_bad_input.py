@@ -23,7 +23,7 @@ TRAINING = {
     ),
     "missing data set": (
         ("--config.data.source=tfds:cifar10", "--config.data.data_dir={tmp}"),
-        "tfds build cifar10",
+        "cifar10', data_dir='{tmp}', file_format='array_record').download_and_prepare()",
     ),
     "missing folder": (("--config.data.source=folder:{tmp}/none",), "{tmp}/none"),
     "empty folder": (("--config.data.source=folder:{tmp}/empty",), "{tmp}/empty"),
@@ -98,22 +98,19 @@ def test_codes_out_of_range(trained):
 
 
 def test_training_that_diverges_names_the_metric_and_keeps_what_was_good(run, tmp_path):
-    flags = (SMOKE, f"--workdir={tmp_path}", "--config.checkpoint.every=1")
-    assert run("train", *flags, "--config.num_steps=2")[0] == 0
-    # The schedule warms up: a huge rate is let in by a fresh configuration only.
     code, printed = run(
         "train",
         SMOKE,
-        f"--workdir={tmp_path}/wild",
+        f"--workdir={tmp_path}",
         "--config.optim.name=sgd",
-        "--config.optim.learning_rate=1e30",
+        "--config.optim.learning_rate=1e3",
         "--config.checkpoint.every=1",
         "--config.log_every=1",
     )
     assert code == 3, printed
     assert "not finite at step" in printed
     assert "train/loss=" in printed
-    saved = [int(p.name) for p in tmp_path.glob("wild/checkpoints/[0-9]*")]
+    saved = [int(p.name) for p in tmp_path.glob("checkpoints/[0-9]*")]
     step = int(printed.split("not finite at step ")[1].split(":")[0])
     assert saved
     assert max(saved) < step

@@ -29,8 +29,8 @@ def test_a_run_leaves_its_records(trained):
     ]
     assert [r["step"] for r in records if "train/loss" in r] == [5, 10, 15, 20]
     assert [r["step"] for r in records if "eval/test/psnr" in r] == [10, 20]
-    grid = Image.open(trained / "images" / "reconstructions_0000020.png")
-    assert grid.size == (8 * 34, 4 * 34)
+    with Image.open(trained / "images" / "reconstructions_0000020.png") as grid:
+        assert grid.size == (8 * 34, 4 * 34)
     assert list(trained.glob("events.out.tfevents.*"))
     assert json.loads((trained / "config.json").read_text())["num_steps"] == 20
 
@@ -84,7 +84,8 @@ def test_a_picture_of_odd_size_keeps_it(run, trained, tmp_path):
     assert (
         "67x101, padded to 68x104 by repeating the edge, then cropped back" in printed
     )
-    assert Image.open(tmp_path / "out" / "cat.png").size == (67, 101)
+    with Image.open(tmp_path / "out" / "cat.png") as recon:
+        assert recon.size == (67, 101)
 
 
 def test_codes_on_disk_are_those_of_the_tokenizer(run, trained, tmp_path):

@@ -39,6 +39,8 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
         sys.exit(0)
     try:
         rest = values(argv)[1:]
+        if values["config"].present:
+            values.config.keys()  # a file that failed to load raises only when used
     except (
         flags.Error,
         AttributeError,
@@ -63,6 +65,7 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
 
 
 def _explain(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"--config: {error.filename} does not exist."
-    return f"--config: {error.args[0] if error.args else error}"
+    """The reason alone: config_flags puts whole tracebacks into its messages."""
+    text = str(error.args[0] if error.args else error)
+    last = [line.strip() for line in text.splitlines() if line.strip()][-1]
+    return f"--config: {last.removeprefix('ValueError: ')}"

@@ -36,7 +36,7 @@ def open_records(
 
 def describe(data_config: ConfigDict) -> str:
     """One line a split, for the header of a run."""
-    train = open_records(data_config, data_config.train_split, random_crops=True)
+    train = _train_records(data_config)
     held_out = open_records(data_config, data_config.eval_split)
     return "\n".join(records.source.description for records in (train, held_out))
 
@@ -71,8 +71,7 @@ def train_batches(
     """
     local_batch = _local_batch(batch_size, process_index, process_count)
     if records is None:
-        split = data_config.train_split
-        records = open_records(data_config, split, random_crops=True)
+        records = _train_records(data_config)
     shuffled = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
     # The generator of an element depends on its position, so crops are drawn before
     # the slice: after it, all processes would draw the same ones.
@@ -143,6 +142,12 @@ def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
     """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C]."""
     batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
     return batch["image"][batch["mask"] > 0]
+
+
+def _train_records(data_config: ConfigDict) -> Records:
+    # The centre of a whole photograph would be all that training ever sees of it.
+    random_crops = data_config.crop != "center"
+    return open_records(data_config, data_config.train_split, random_crops=random_crops)
 
 
 def _local_batch(batch_size: int, process_index: int, process_count: int) -> int:

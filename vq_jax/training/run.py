@@ -11,6 +11,7 @@ from rich.console import Console
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation import reconstruction
+from vq_jax.evaluation.report import write_json
 from vq_jax.training import header, hooks, loop, rng, sharding
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals
@@ -39,6 +40,8 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
             state = _first_state(setup, config, key)
         else:
             state = checkpointer.restore(setup.abstract_state, batches)
+        if jax.process_index() == 0:
+            write_json(workdir / "config.json", config.to_dict())
         start_step = int(state.step)
         if start_step >= config.num_steps:
             console.print(

@@ -45,9 +45,9 @@ class IdxSource:
                 f"{labels} has {len(self.labels)} labels for the {len(self.images)}"
                 f" images of {images}; the two files do not belong together."
             )
-        _, height, width, _ = self.images.shape
+        count, height, width, _ = self.images.shape
         self.description = (
-            f"{self.name}/{split}: {len(self)} of {height} x {width}, grey"
+            f"{self.name}/{split}: {count} grey images {height} x {width}"
         )
 
     def __reduce__(self):

@@ -103,10 +103,8 @@ class PhotosSource:
     def _tiles(self, name: str) -> list[tuple[int, int] | None]:
         """Top left corners; None stands for the whole photograph."""
         size, (height, width, _) = self.image_size, photograph(name).shape
-        tops, lefts = (
-            range(0, height - size + 1, size),
-            range(0, width - size + 1, size),
-        )
+        tops = range(0, height - size + 1, size)
+        lefts = range(0, width - size + 1, size)
         return [(top, left) for top in tops for left in lefts] or [None]
 
     def __len__(self) -> int:

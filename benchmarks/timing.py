@@ -1,0 +1,80 @@
+"""Steady-state timings of compiled functions, and what they were taken on."""
+
+import json
+import pathlib
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+
+WARM_UP_CALLS = 3
+
+
+def measure(
+    functions: Mapping[str, Callable], *args, num_calls: int = 30
+) -> dict[str, dict[str, float]]:
+    """Times of each function on the same arguments, in ms; temporary memory in MiB.
+
+    Compilation is timed apart. Calls take turns, function by function, so that a change
+    of the machine's load meets all of them. `temp_mib` is the compiler's count of
+    memory beside arguments and outputs.
+    """
+    compiled, records = {}, {}
+    for name, function in functions.items():
+        started = time.perf_counter()
+        compiled[name] = jax.jit(function).lower(*args).compile()
+        records[name] = {"compile_ms": 1e3 * (time.perf_counter() - started)}
+        memory = compiled[name].memory_analysis()
+        if memory is not None:
+            records[name]["temp_mib"] = memory.temp_size_in_bytes / 2**20
+    seconds = {name: [] for name in functions}
+    for call in range(WARM_UP_CALLS + num_calls):
+        for name, function in compiled.items():
+            started = time.perf_counter()
+            jax.block_until_ready(function(*args))
+            if call >= WARM_UP_CALLS:
+                seconds[name].append(time.perf_counter() - started)
+    for name, record in records.items():
+        low, median, high = 1e3 * np.percentile(seconds[name], [25, 50, 75])
+        record.update(median_ms=median, iqr_ms=high - low)
+    return {
+        name: {key: round(float(value), 3) for key, value in record.items()}
+        for name, record in records.items()
+    }
+
+
+def origin(device: str = "") -> dict[str, str]:
+    """Where numbers come from: device, versions, commit.
+
+    Args:
+        device: what to call the device; "" is what JAX calls it.
+    """
+    return {
+        "device": device or jax.devices()[0].device_kind,
+        "backend": jax.default_backend(),
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "commit": _commit(),
+    }
+
+
+def write_json(path: str, content: dict) -> None:
+    """Writes `content`, and makes the folder."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _commit() -> str:
+    """The checked-out commit; "unknown" outside of a git repository."""
+    folder = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
