@@ -29,3 +29,18 @@ $(VENV)/.installed: setup.py
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,notebooks]'
 	@touch $@
+
+# The real thing: TensorFlow prepares a data set in an environment of its own, and
+# training reads it where TensorFlow is not installed.
+TFDS_VENV := .venv-tfds
+.PHONY: test-tfds
+test-tfds: $(VENV)/.installed-test $(TFDS_VENV)/.installed
+	rm -rf build/tfds build/tfds-run
+	$(TFDS_VENV)/bin/python tests/data/prepare_tiny_tfds.py build/tfds
+	! $(BIN)/python -c "import tensorflow" 2>/dev/null
+	$(BIN)/python train.py --config=configs/quickstart.py:smoke --workdir=build/tfds-run --config.data.source=tfds:tiny_images --config.data.data_dir=build/tfds
+
+$(TFDS_VENV)/.installed: setup.py
+	$(PYTHON) -m venv $(TFDS_VENV)
+	$(TFDS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tfds]'
+	@touch $@

@@ -2,17 +2,17 @@
 
     python benchmarks/transposed_conv.py [--out=FILE.json] [--device=NAME]
 
-Ratios are theirs / ours: above 1, ours is faster or smaller.
+Ratios of median times are theirs / ours: above 1, ours is faster.
 """
 
 import argparse
 
 import jax
+import timing
 from flax import linen as nn
 from rich.console import Console
 from rich.table import Table
 
-import timing
 from vq_jax.models.layers.transposed import TransposedConv
 
 # (shape of the input [b, h, w, c], output channels): the two layers of the default
@@ -60,31 +60,35 @@ def measure_case(shape: tuple[int, ...], features: int, num_calls: int) -> list[
         cotangent,
         num_calls=num_calls,
     )
-    case = {"input": list(shape), "features": features}
     return [
-        {**case, "pass": "forward", **forward},
-        {**case, "pass": "gradient", **backward},
+        {
+            "input": list(shape),
+            "features": features,
+            "pass": name,
+            "ratio": round(both["theirs"]["median_ms"] / both["ours"]["median_ms"], 3),
+            **both,
+        }
+        for name, both in (("forward", forward), ("gradient", backward))
     ]
 
 
 def print_table(rows: list[dict], origin: dict) -> None:
-    """One line a case and pass."""
+    """One line a case and pass: medians (interquartile ranges), ratio, memory."""
     title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
     table = Table(title=title, title_justify="left")
-    for heading in ("input", "features", "pass", "ours", "theirs", "time", "memory"):
-        table.add_column(heading, justify="right")
+    headings = ("input", "out", "pass", "ours ms", "theirs ms", "ratio", "temp MiB")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        ours, theirs = row["ours"], row["theirs"]
+        both = [row["ours"], row["theirs"]]
+        times = [f"{r['median_ms']:.1f} ({r['iqr_ms']:.1f})" for r in both]
         table.add_row(
-            str(tuple(row["input"])),
+            "x".join(map(str, row["input"])),
             str(row["features"]),
             row["pass"],
-            *(
-                f"{r['median_ms']:.2f} ± {r['iqr_ms'] / 2:.2f} ms"
-                for r in (ours, theirs)
-            ),
-            f"x {theirs['median_ms'] / ours['median_ms']:.2f}",
-            f"x {theirs['temp_mib'] / ours['temp_mib']:.2f}",
+            *times,
+            f"{row['ratio']:.2f}",
+            " / ".join(f"{r['temp_mib']:.0f}" for r in both),
         )
     Console().print(table)
 

@@ -23,7 +23,7 @@ TRAINING = {
     ),
     "missing data set": (
         ("--config.data.source=tfds:cifar10", "--config.data.data_dir={tmp}"),
-        "cifar10', data_dir='{tmp}', file_format='array_record').download_and_prepare()",
+        "data_dir='{tmp}', file_format='array_record').download_and_prepare()",
     ),
     "missing folder": (("--config.data.source=folder:{tmp}/none",), "{tmp}/none"),
     "empty folder": (("--config.data.source=folder:{tmp}/empty",), "{tmp}/empty"),

@@ -65,7 +65,10 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
 
 
 def _explain(error: Exception) -> str:
-    """The reason alone: config_flags puts whole tracebacks into its messages."""
+    """The reason alone: config_flags puts reprs and whole tracebacks into messages."""
     text = str(error.args[0] if error.args else error)
+    if isinstance(error, AttributeError | KeyError):
+        field = text.replace("\\n", " ").replace("\\'", "'").replace("\n", " ")
+        return f"--config has no field {field.strip(chr(39))}"
     last = [line.strip() for line in text.splitlines() if line.strip()][-1]
     return f"--config: {last.removeprefix('ValueError: ')}"

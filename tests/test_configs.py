@@ -1,0 +1,56 @@
+"""Every experiment builds, and its smoke variant takes two steps."""
+
+import importlib
+import pathlib
+
+import jax
+import pytest
+from rich.console import Console
+
+from configs import common
+from vq_jax.training import run, setup
+
+NAMES = sorted(
+    path.stem
+    for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py")
+    if path.stem not in ("__init__", "common")
+)
+
+
+def _config(name, variant=""):
+    return importlib.import_module(f"configs.{name}").get_config(variant)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_whole_experiment_builds(name):
+    prepared = setup.prepare(_config(name))
+    assert jax.tree.leaves(prepared.abstract_state.params)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smoke_variant_takes_two_steps(name, tmp_path):
+    config = _config(name, "smoke")
+    config.num_steps, config.optim.warmup_steps = 2, 0
+    config.eval.max_images = 8
+    console = Console(record=True, quiet=True)
+    assert run.train(config, tmp_path, console) == 0
+    assert (tmp_path / "checkpoints" / "2").is_dir()
+
+
+@pytest.mark.parametrize("family", common.QUANTIZERS)
+def test_every_quantizer_is_a_variant_of_every_experiment(family):
+    config = _config("quickstart", family)
+    assert config.model.quantizer.name == family
+    setup.prepare(config)
+
+
+def test_shared_fields_survive_a_change_of_family():
+    assert _config("vqvae_photos", "vq").model.quantizer.codebook_size == 1_024
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_configuration_is_locked_and_its_card_has_its_command(name):
+    module = importlib.import_module(f"configs.{name}")
+    assert f"--config=configs/{name}.py" in module.__doc__
+    with pytest.raises(AttributeError):
+        module.get_config().no_such_field = 1
