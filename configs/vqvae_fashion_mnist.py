@@ -4,7 +4,11 @@
         --workdir=runs/vqvae_fashion_mnist
 
 The data are four files in MNIST's format, as Debian's `dataset-fashion-mnist` installs
-them; --config.data.source=idx:DIR points elsewhere. Two CPU cores, float32.
+them; --config.data.source=idx:DIR points elsewhere.
+
+Two CPU cores, float32, 13 minutes on a machine that was busy otherwise. Obtained on the
+10,000 test images at step 3,000, seed 0: PSNR 23.65 dB, SSIM 0.842, usage 100 %,
+perplexity 366, 0.5625 bits per pixel. No paper has this experiment.
 """
 
 from configs import common

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-import tiny_array_record
 
 from vq_jax.testing import tiny
+from vq_jax.testing.tiny_tfds import write_tiny_dataset
 
 # A TensorFlow and a torch that can be found, but are an error to import.
 FORBID = """
@@ -42,7 +42,7 @@ def test_importing_the_package_does_not_import_jax():
 
 @pytest.mark.parametrize("source", ["photos", "tfds:tiny"])
 def test_training_imports_neither_tensorflow_nor_torch(source, tmp_path):
-    tiny_array_record.write_tiny_dataset(tmp_path / "data", tiny.images(12, 32))
+    write_tiny_dataset(tmp_path / "data", tiny.images(12, 32))
     flags = [
         "--config=configs/quickstart.py:smoke",
         f"--workdir={tmp_path / 'run'}",

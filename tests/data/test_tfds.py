@@ -1,21 +1,15 @@
-import io
-import json
-import pathlib
 import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from array_record.python.array_record_module import ArrayRecordWriter
-from PIL import Image
-from tensorflow_datasets.proto import tf_example_pb2
 
 from vq_jax.data.sources import open_source
 from vq_jax.data.sources.tfds import TfdsSource, prepare_command
 from vq_jax.errors import InputError
+from vq_jax.testing.tiny_tfds import write_tiny_dataset
 
-CLASSES = ["cold", "warm"]
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 6, 7, 3), dtype=np.uint8)
 
 # A TensorFlow that can be found but not imported. None in sys.modules would not do:
@@ -39,62 +33,6 @@ assert source[3]["image"].shape == (6, 7, 3)
 assert "tensorflow" not in sys.modules
 assert "torch" not in sys.modules
 """
-
-
-def write_tiny_dataset(data_dir: pathlib.Path, images: np.ndarray) -> pathlib.Path:
-    """`tiny/1.0.0` with a split "train", by hand; the label of image i is i % 2.
-
-    Writing with TFDS itself needs TensorFlow: `prepare_tiny_tfds.py`.
-    """
-    folder = data_dir / "tiny" / "1.0.0"
-    folder.mkdir(parents=True)
-    records = [example(image, i % 2) for i, image in enumerate(images)]
-    writer = ArrayRecordWriter(
-        str(folder / "tiny-train.array_record-00000-of-00001"), "group_size:1"
-    )
-    for record in records:
-        writer.write(record)
-    writer.close()
-    split = {
-        "name": "train",
-        "shardLengths": [str(len(records))],
-        "numBytes": str(sum(map(len, records))),
-        "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-    }
-    info = {"name": "tiny", "version": "1.0.0", "fileFormat": "array_record"}
-    (folder / "dataset_info.json").write_text(json.dumps({**info, "splits": [split]}))
-    (folder / "features.json").write_text(json.dumps(features(images.shape[1:])))
-    (folder / "label.labels.txt").write_text("\n".join(CLASSES))
-    return folder
-
-
-def example(image: np.ndarray, label: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="png")
-    message = tf_example_pb2.Example()
-    message.features.feature["image"].bytes_list.value.append(buffer.getvalue())
-    message.features.feature["label"].int64_list.value.append(label)
-    return message.SerializeToString()
-
-
-def features(shape: tuple[int, ...]) -> dict:
-    package = "tensorflow_datasets.core.features"
-    image = {
-        "pythonClassName": f"{package}.image_feature.Image",
-        "image": {
-            "shape": {"dimensions": [str(n) for n in shape]},
-            "dtype": "uint8",
-            "encodingFormat": "png",
-        },
-    }
-    label = {
-        "pythonClassName": f"{package}.class_label_feature.ClassLabel",
-        "classLabel": {"numClasses": str(len(CLASSES))},
-    }
-    return {
-        "pythonClassName": f"{package}.features_dict.FeaturesDict",
-        "featuresDict": {"features": {"image": image, "label": label}},
-    }
 
 
 @pytest.fixture(scope="module")

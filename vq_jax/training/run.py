@@ -35,7 +35,10 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     workdir = make_workdir(workdir)
     batches = _train_batches(config)
     key = jax.random.key(config.seed)
-    with contextlib.closing(Checkpointer(workdir, config)) as checkpointer:
+    with (
+        contextlib.closing(batches),  # ends worker processes, where there are any
+        contextlib.closing(Checkpointer(workdir, config)) as checkpointer,
+    ):
         if checkpointer.latest_step is None:
             state = _first_state(setup, config, key)
         else:

@@ -21,7 +21,7 @@ FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 # Both views of the motorcycle are one scene, so they stay on one side.
 PHOTOGRAPHS = {
     "train": {
-        "china": "sklearn/china.jpg",
+        "coffee": "skimage/coffee.png",
         "rocket": "skimage/rocket.jpg",
         "motorcycle_left": "skimage/motorcycle_left.png",
         "motorcycle_right": "skimage/motorcycle_right.png",
@@ -38,7 +38,7 @@ PHOTOGRAPHS = {
     },
     "test": {
         "astronaut": "skimage/astronaut.png",
-        "coffee": "skimage/coffee.png",
+        "china": "sklearn/china.jpg",
         "chelsea": "skimage/chelsea.png",
     },
 }
