@@ -101,7 +101,7 @@ def print_table(rows: list[dict], origin: dict) -> None:
             f"{row['ratio']:.2f}",
             " / ".join(f"{r['temp_mib']:.0f}" for r in both),
         )
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

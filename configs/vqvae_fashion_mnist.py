@@ -29,5 +29,5 @@ def get_config(variant: str = ""):
     config.optim.learning_rate = 1e-3
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 100
-    config.eval.batch_size = 500
+    config.eval.batch_size = 512
     return common.finish(config, variant)

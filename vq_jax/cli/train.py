@@ -31,7 +31,7 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
     sys.path.insert(0, os.getcwd())
     values = flags.FlagValues()
     config_flags.DEFINE_config_file(
-        "config", None, "Path of the experiment.", flag_values=values
+        "config", None, "Path of the experiment.", flag_values=values, sys_argv=argv
     )
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=values)
     if {"-h", "--help"} & set(argv):

@@ -1,4 +1,4 @@
-"""A prepared TFDS data set, written by hand, since TFDS itself writes with TensorFlow."""
+"""A prepared TFDS data set, written by hand: TFDS itself writes with TensorFlow."""
 
 import io
 import json

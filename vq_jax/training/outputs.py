@@ -24,6 +24,7 @@ class Outputs:
         num_steps: int,
         batch_size: int,
     ):
+        self.workdir = workdir
         self.display = Display(console, num_steps=num_steps)
         self.throughput = Throughput(batch_size, start_step)
         self._num_steps, self._batch_size = num_steps, batch_size

@@ -34,22 +34,19 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     setup = prepare(config)
     workdir = make_workdir(workdir)
     batches = _train_batches(config)
-    key = jax.random.key(config.seed)
     with (
         contextlib.closing(batches),  # ends worker processes, where there are any
         contextlib.closing(Checkpointer(workdir, config)) as checkpointer,
     ):
-        if checkpointer.latest_step is None:
-            state = _first_state(setup, config, key)
-        else:
-            state = checkpointer.restore(setup.abstract_state, batches)
+        state = _restore_or_initialise(setup, config, checkpointer, batches)
         if jax.process_index() == 0:
             write_json(workdir / "config.json", config.to_dict())
         start_step = int(state.step)
         if start_step >= config.num_steps:
             console.print(
                 f"{workdir} has finished {start_step} steps already; a larger "
-                "config.num_steps goes on, another --workdir starts anew."
+                "config.num_steps goes on, another --workdir starts anew.",
+                soft_wrap=True,
             )
             return 0
         outputs = Outputs(
@@ -59,22 +56,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
             num_steps=config.num_steps,
             batch_size=config.batch_size,
         )
-        step_key = rng.stream(key, "train")
-        compiled = _compile(setup, config, state, step_key)
-        outputs.display.header(
-            header.describe(setup, config, workdir, compiled, start_step)
-        )
-        with stop_on_signals() as stop, outputs.running(start_step):
-            _, step = loop.train(
-                compiled,
-                state,
-                (sharding.global_batch(batch, setup.mesh) for batch in batches),
-                step_key,
-                start_step=start_step,
-                num_steps=config.num_steps,
-                hooks=_hooks(setup, config, outputs, checkpointer, batches),
-                should_stop=lambda n: stop() or checkpointer.reached_preemption(n),
-            )
+        step, signal = _train_from(setup, config, state, outputs, checkpointer, batches)
     if step == config.num_steps:
         console.print(f"Finished {step} steps in {workdir}.", soft_wrap=True)
         return 0
@@ -82,7 +64,30 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         f"Stopped and saved at step {step}; the same command goes on from there.",
         soft_wrap=True,
     )
-    return stop.signal
+    return signal
+
+
+def _train_from(
+    setup: Setup, config: ConfigDict, state, outputs: Outputs, checkpointer, batches
+) -> tuple[int, int]:
+    """Trains on; returns the number of finished steps and of the stopping signal."""
+    start_step = int(state.step)
+    key = rng.stream(jax.random.key(config.seed), "train")
+    compiled = _compile(setup, config, state, key)
+    rows = header.describe(setup, config, outputs.workdir, compiled, start_step)
+    outputs.display.header(rows)
+    with stop_on_signals() as stop, outputs.running(start_step):
+        _, step = loop.train(
+            compiled,
+            state,
+            (sharding.global_batch(batch, setup.mesh) for batch in batches),
+            key,
+            start_step=start_step,
+            num_steps=config.num_steps,
+            hooks=_hooks(setup, config, outputs, checkpointer, batches),
+            should_stop=lambda n: stop() or checkpointer.reached_preemption(n),
+        )
+    return step, stop.signal
 
 
 def make_workdir(workdir: epath.PathLike) -> epath.Path:
@@ -126,13 +131,18 @@ def _eval_batches(config: ConfigDict, limit: int | None):
     )
 
 
-def _first_state(setup: Setup, config: ConfigDict, key):
+def _restore_or_initialise(setup: Setup, config: ConfigDict, checkpointer, batches):
+    """The state to go on from: this workdir's latest checkpoint, else a fresh one."""
+    if checkpointer.latest_step is not None:
+        return checkpointer.restore(setup.abstract_state, batches)
+    key = jax.random.key(config.seed)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, setup.abstract_state)
     state = jax.jit(setup.init, out_shardings=shardings)(rng.stream(key, "init"))
     if setup.start is None:
         return state
     # An iterator of its own, so that training still begins with the first batch.
-    first = sharding.global_batch(next(_train_batches(config)), setup.mesh)
+    with contextlib.closing(_train_batches(config)) as first_batches:
+        first = sharding.global_batch(next(first_batches), setup.mesh)
     start = jax.jit(setup.start, out_shardings=shardings)
     return start(state, first, rng.stream(key, "start"))
 

@@ -1,0 +1,67 @@
+"""The README's commands work, and links between documents lead somewhere."""
+
+import pathlib
+import re
+import shlex
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+README = (ROOT / "README.md").read_text()
+
+
+def _commands():
+    text = "\n".join(BASH.findall(README)).replace("\\\n", " ")
+    return [shlex.split(line, comments=True) for line in text.splitlines() if line]
+
+
+def _programs():
+    """Commands of `vq-jax` and train.py, as arguments of `vq-jax`."""
+    for words in _commands():
+        if words[0] == "vq-jax":
+            yield words[1:]
+        elif words[:2] == ["python", "train.py"]:
+            yield ["train", *words[2:]]
+
+
+def test_every_command_is_known():
+    known = ("make", "pip", "python", "vq-jax", "tensorboard")
+    assert {words[0] for words in _commands()} <= set(known)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for words in _commands():
+        if words[0] == "make":
+            assert set(words[1:]) <= set(targets), words
+
+
+@pytest.mark.parametrize("words", _programs(), ids=" ".join)
+def test_the_command_runs(words, run, trained, tmp_path):
+    # The smoke variant, in folders of the test's own; `trained` for later commands.
+    smoke = []
+    for word in words:
+        word = re.sub(r"^(--config=configs/\w+\.py)$", r"\1:smoke", word)
+        word = re.sub(r"^--out=.*", f"--out={tmp_path / 'out'}", word)
+        workdir = tmp_path / "run" if words[0] == "train" else trained
+        smoke.append(re.sub(r"^--workdir=.*", f"--workdir={workdir}", word))
+    code, printed = run(*smoke)
+    assert code == 0, printed
+
+
+def test_the_python_runs(trained):
+    (code,) = PYTHON.findall(README)
+    names = {}
+    exec(code.replace("runs/quickstart", str(trained)), names)
+    assert names["recons"].shape == names["images"].shape
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
