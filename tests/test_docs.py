@@ -40,7 +40,7 @@ def test_every_command_is_known():
             assert set(words[1:]) <= set(targets), words
 
 
-@pytest.mark.parametrize("words", _programs(), ids=" ".join)
+@pytest.mark.parametrize("words", list(_programs()), ids=" ".join)
 def test_the_command_runs(words, run, trained, tmp_path):
     # The smoke variant, in folders of the test's own; `trained` for later commands.
     smoke = []

@@ -17,7 +17,7 @@ BAD_INPUT, DIVERGED, SIGNALLED = 2, 3, 128
 
 def console() -> Console:
     """Where programs print."""
-    return Console()
+    return Console(highlight=False)
 
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:

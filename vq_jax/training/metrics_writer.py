@@ -1,11 +1,11 @@
 """Scalars and images of a run: `metrics.jsonl` and TensorBoard."""
 
 import json
+import sys
 
 import numpy as np
 from etils import epath
 from PIL import Image
-from tensorboardX import SummaryWriter
 
 
 class MetricsWriter:
@@ -20,7 +20,7 @@ class MetricsWriter:
         self._path = self._workdir / "metrics.jsonl"
         kept = _records_until(self._path, start_step)
         self._path.write_text("".join(kept))
-        self._board = SummaryWriter(str(self._workdir), purge_step=start_step + 1)
+        self._board = _summary_writer()(str(self._workdir), purge_step=start_step + 1)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         with self._path.open("a") as file:
@@ -40,6 +40,19 @@ class MetricsWriter:
 
     def close(self) -> None:
         self._board.close()
+
+
+def _summary_writer() -> type:
+    """tensorboardX's writer, kept from importing torch wherever that is installed."""
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # an ImportError, which tensorboardX expects
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return SummaryWriter
 
 
 def _records_until(path: epath.Path, step: int) -> list[str]:
