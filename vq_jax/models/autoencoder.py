@@ -17,9 +17,7 @@ class AutoencoderOutput:
     """A training or evaluation pass."""
 
     outputs: Leaf  # float32 [b, h, w, o]: parameters of the likelihood of each pixel
-    recon: (
-        Leaf  # float32 [b, h, w, c]: `likelihood.mean(outputs)`, nominally in [-1, 1]
-    )
+    recon: Leaf  # float32 [b, h, w, c]: `likelihood.mean` of them, nominally in [-1, 1]
     quantized: QuantizerOutput
     kl: Leaf  # float32 [b]: KL term of the head, nats per image
 

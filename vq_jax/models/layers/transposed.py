@@ -11,8 +11,9 @@ class TransposedConv(nn.Module):
 
     Each of the four phases of the output sees 2x2 of the 3x3 inputs around it, so one
     3x3 convolution computes all phases as channels, 5/9 of its taps being zero. That is
-    2.25 times the flops of the dilated form, whose weight gradient XLA's CPU backend
-    runs some ten times slower (benchmarks/transposed_conv.py).
+    2.25 times the flops of the dilated form. On a CPU its forward pass is somewhat
+    slower, but the dilated form's weight gradient some ten times, and that decides a
+    training step (benchmarks/transposed_conv.py).
 
     Attributes:
         features: output channels.
