@@ -31,8 +31,8 @@ def make_vae_step(
     `batch["image"]` is uint8 [b, h, w, c]. With `accumulation` > 1 the batch is worked
     through in so many equal parts; gradients are means and codebook statistics sums
     over all parts, so the update is that of the whole batch, in less memory. Metrics
-    are float32 scalars, losses unweighted, means over the batch;
-    usage and perplexity are means over its parts, and so below those of the whole.
+    are float32 scalars, losses unweighted, means over the batch; usage and perplexity
+    are means over its parts, and so below those of the whole.
     """
 
     def loss_fn(params, variables, images, keys):
