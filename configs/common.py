@@ -31,7 +31,9 @@ def defaults() -> ConfigDict:
     config.seed = 0
     config.num_steps = 1_000
     config.batch_size = 64  # global
-    config.ema_decay = 0.0  # of averaged parameters; 0 keeps none
+    # Of averaged parameters; 0 keeps none. An EMA codebook is not averaged a second
+    # time: it fits the current encoder, so measure before you combine the two.
+    config.ema_decay = 0.0
     config.log_every = 50
     config.image_every = 1_000
 

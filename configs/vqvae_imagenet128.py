@@ -20,7 +20,6 @@ def get_config(variant: str = ""):
     config.batch_size = 128
     config.log_every = 100
     config.image_every = 10_000
-    config.ema_decay = 0.9999
     config.data.source = "tfds:imagenet2012"
     config.data.eval_split = "validation"
     config.data.image_size = 128

@@ -17,5 +17,4 @@ def get_config(variant: str = ""):
     config.optim.learning_rate = 5e-4
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 100
-    config.ema_decay = 0.999
     return common.finish(config, variant)

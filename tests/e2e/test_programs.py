@@ -88,6 +88,21 @@ def test_a_picture_of_odd_size_keeps_it(run, trained, tmp_path):
         assert recon.size == (67, 101)
 
 
+def test_a_folder_keeps_its_tree_and_its_originals(run, trained, tmp_path):
+    (tmp_path / "in" / "cats").mkdir(parents=True)
+    image = Image.fromarray(photos.photograph("chelsea")[:32, :32])
+    image.save(tmp_path / "in" / "cats" / "a.png")
+    image.save(tmp_path / "in" / "b.jpg")
+    flags = ("reconstruct", f"--workdir={trained}", f"--images={tmp_path}/in")
+    code, printed = run(*flags, f"--out={tmp_path}/out")
+    assert code == 0, printed
+    made = {str(p.relative_to(tmp_path / "out")) for p in tmp_path.glob("out/**/*.png")}
+    assert made == {"cats/a.png", "b.png"}
+    code, printed = run(*flags, f"--out={tmp_path}/in")
+    assert code == 2
+    assert "--out would overwrite" in printed
+
+
 def test_codes_on_disk_are_those_of_the_tokenizer(run, trained, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from ml_collections import ConfigDict
 
 from vq_jax.testing import tiny
 from vq_jax.training import sharding, vae_step
@@ -61,7 +60,7 @@ def test_every_mesh_gives_the_same_run(quantizer, mesh, monkeypatch):
     monkeypatch.setattr(sharding, "MIN_SHARDED_SIZE", 1)
     state, step = _setup(quantizer)
     expected = _run(jax.jit(step), state)
-    mesh = sharding.make_mesh(ConfigDict({"data": mesh[0], "fsdp": mesh[1]}))
+    mesh = sharding.make_mesh(data=mesh[0], fsdp=mesh[1])
     shardings = sharding.state_shardings(state, mesh)
     everywhere = sharding.replicated(mesh)
     sharded_step = jax.jit(
@@ -93,11 +92,15 @@ def test_a_batch_in_parts_is_the_batch(quantizer):
 
 def test_parameter_averages_follow_the_definition():
     state, step = _setup(ema_decay=0.9)
-    after, _ = step(state, tiny.batch(8), KEY)
-    expected = jax.tree.map(
-        lambda old, new: 0.9 * old + 0.1 * new, state.params, after.params
-    )
-    _assert_close(after.ema_params, expected, rtol=1e-6, atol=1e-7)
+    for i, decay in ((0, 1 / 10), (500, 0.9)):  # warming up, and at its full value
+        before = state.replace(step=jnp.asarray(i))
+        after, _ = step(before, tiny.batch(8), KEY)
+        expected = jax.tree.map(
+            lambda old, new, d=decay: d * old + (1 - d) * new,
+            before.ema_params,
+            after.params,
+        )
+        _assert_close(after.ema_params, expected, rtol=1e-5, atol=1e-7)
     assert after.inference_variables()["params"] is after.ema_params
 
 

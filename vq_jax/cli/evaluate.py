@@ -2,15 +2,12 @@
 
 import jax
 from etils import epath
-from PIL import Image
 
 from vq_jax.cli import arguments, exits
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures, reconstruction, report
 from vq_jax.inference.load import load_workdir
 from vq_jax.training import sharding
-
-NUM_PICTURES = 16
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,8 +29,11 @@ def _evaluate(args) -> None:
     if args.data and args.data != data.source:
         data.source = args.data
         name = f"{_slug(args.data)}_{split}"
-    mesh = sharding.make_mesh(trained.config.mesh)
-    batch_size = args.batch_size or trained.config.eval.batch_size
+    # All devices here, whatever the mesh was in training: variables are replicated.
+    mesh = sharding.make_mesh(data=-1, fsdp=1)
+    batch_size = args.batch_size
+    if batch_size is None:
+        batch_size = trained.config.eval.batch_size
     sharding.check_batch_size(batch_size, mesh, "--batch_size")
     variables = jax.device_put(trained.variables, sharding.replicated(mesh))
     batches = pipeline.eval_batches(data, split, batch_size=batch_size)
@@ -47,12 +47,10 @@ def _evaluate(args) -> None:
     folder = epath.Path(args.workdir) / "eval"
     origin = {"source": data.source, "split": split, "step": trained.step}
     path = report.write_json(folder / f"{name}.json", {**result, **origin})
-    images = pipeline.first_images(data, split, NUM_PICTURES)
+    images = pipeline.first_images(data, split, pictures.NUM_PICTURES)
     recons = jax.jit(reconstruction.make_reconstruct(model))(variables, images)
     grid = pictures.comparison_grid(images, jax.device_get(recons))
-    picture = folder / f"{name}.png"
-    with picture.open("wb") as file:
-        Image.fromarray(grid).save(file, format="PNG")
+    picture = pictures.write_png(folder / f"{name}.png", grid)
     console = exits.console()
     title = f"{data.source}, split {split}, step {trained.step}"
     report.print_table(result, title=title, console=console)

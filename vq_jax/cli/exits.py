@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -37,3 +38,6 @@ def clear_errors() -> Iterator[None]:
         fail(str(error))
     except FloatingPointError as error:
         fail(str(error), DIVERGED)
+    except KeyboardInterrupt:
+        # Outside the steps, where nothing is to be saved; see training/interrupt.py.
+        fail("interrupted", SIGNALLED + signal.SIGINT)

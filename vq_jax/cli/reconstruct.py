@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
-from PIL import Image
 
 from vq_jax.cli import arguments, exits
 from vq_jax.data import decode, transforms
@@ -35,15 +34,12 @@ def main(argv: list[str] | None = None) -> None:
 def _reconstruct(args) -> None:
     tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
     out = _make_folder(args.out)
-    for name, image in _images(args.images, tokenizer.channels):
+    for name, image in _images(args.images, out, tokenizer.channels):
         height, width = image.shape[:2]
         padded = pad_to_multiple(image, tokenizer.stride)
         recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
-        path = out / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         shown = pictures.side_by_side(image, recon) if args.compare else recon
-        with path.open("wb") as file:
-            Image.fromarray(shown.squeeze()).save(file, format="PNG")
+        path = pictures.write_png(out / f"{name}.png", shown)
         fitted = f"a multiple of the stride {tokenizer.stride}"
         if padded.shape != image.shape:
             fitted = (
@@ -55,18 +51,33 @@ def _reconstruct(args) -> None:
         )
 
 
-def _images(spec: str, channels: int) -> Iterator[tuple[str, np.ndarray]]:
+def _images(
+    spec: str, out: epath.Path, channels: int
+) -> Iterator[tuple[str, np.ndarray]]:
     """(name without extension, uint8 [h, w, c]) of each image."""
     path = epath.Path(spec)
     if spec == "photos" and not path.exists():
         for name, image in photos.held_out_photographs().items():
             yield name, transforms.to_channels(image, channels)
-    elif path.is_file():
-        yield path.stem, decode.decode_image(path, channels=channels, name=str(path))
-    else:
-        for file in folder.list_images(path):
-            image = decode.decode_image(file, channels=channels, name=str(file))
-            yield str(file.relative_to(path).with_suffix("")), image
+        return
+    files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
+    root = path.parent if path.is_file() else path
+    names = [str(file.relative_to(root).with_suffix("")) for file in files]
+    _check_outputs(files, [out / f"{name}.png" for name in names])
+    for name, file in zip(names, files, strict=True):
+        yield name, decode.decode_image(file, channels=channels)
+
+
+def _check_outputs(files: list[epath.Path], outputs: list[epath.Path]) -> None:
+    """Raises InputError where a picture would replace an original or another one."""
+    originals = {file.resolve() for file in files}
+    seen = set()
+    for path in outputs:
+        if path.resolve() in originals:
+            raise InputError(f"--out would overwrite {path}; choose another folder.")
+        if path in seen:
+            raise InputError(f"two images would become {path}; rename one of them.")
+        seen.add(path)
 
 
 def _make_folder(path: str) -> epath.Path:

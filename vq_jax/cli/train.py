@@ -1,10 +1,14 @@
-"""vq-jax train --config=configs/X.py[:variant] --workdir=DIR [--config.a.b=value]"""
+"""vq-jax train --config=configs/X.py[:variant] --workdir=DIR [--config.a.b=value]
+
+--distributed joins the processes of a TPU pod or a cluster, by jax.distributed, before
+anything else.
+"""
 
 import os
 import sys
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from vq_jax.cli import exits
 from vq_jax.errors import InputError
@@ -13,15 +17,19 @@ from vq_jax.errors import InputError
 def main(argv: list[str] | None = None) -> None:
     """Trains, and exits with the run's code."""
     with exits.clear_errors():
-        config, workdir = parse(sys.argv if argv is None else argv)
+        values = parse(sys.argv if argv is None else argv)
+        if values.distributed:
+            import jax
+
+            jax.distributed.initialize()
         from vq_jax.training import run
 
-        signal = run.train(config, workdir, exits.console())
+        signal = run.train(values.config, values.workdir, exits.console())
     sys.exit(exits.SIGNALLED + signal if signal else 0)
 
 
-def parse(argv: list[str]) -> tuple[ConfigDict, str]:
-    """The locked configuration and the workdir that the flags give.
+def parse(argv: list[str]) -> flags.FlagValues:
+    """The flags: `config`, locked, `workdir` and `distributed`.
 
     Raises:
         InputError: a missing or unknown flag, config file, field or variant, or a value
@@ -34,6 +42,9 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
         "config", None, "Path of the experiment.", flag_values=values, sys_argv=argv
     )
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=values)
+    flags.DEFINE_boolean(
+        "distributed", False, "Join the processes of a job.", flag_values=values
+    )
     if {"-h", "--help"} & set(argv):
         exits.console().print(__doc__, markup=False)
         sys.exit(0)
@@ -61,7 +72,7 @@ def parse(argv: list[str]) -> tuple[ConfigDict, str]:
             )
     if rest:
         raise InputError(f"unexpected arguments {rest}; flags look like --name=value.")
-    return values.config, values.workdir
+    return values
 
 
 def _explain(error: Exception) -> str:

@@ -1,9 +1,12 @@
 """Image grids."""
 
 import numpy as np
+from etils import epath
 from jaxtyping import UInt8
+from PIL import Image
 
 GAP = 2  # white pixels between pictures
+NUM_PICTURES = 16  # of a split, in a grid
 
 
 def comparison_grid(
@@ -23,6 +26,17 @@ def comparison_grid(
 def side_by_side(*images: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Pictures of one size next to each other."""
     return _row(np.stack(images), len(images))
+
+
+def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.Path:
+    """Writes a picture of 1 or 3 channels, making its folder if need be."""
+    path = epath.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
+            file, format="PNG"
+        )
+    return path
 
 
 def _row(images, columns):

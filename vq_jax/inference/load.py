@@ -53,7 +53,7 @@ def load_workdir(workdir: epath.PathLike) -> TrainedModel:
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device),
         {name: tree for name, tree in wanted.items() if tree},
     )
-    state = checkpoint.load_state(workdir, wanted)
+    state = checkpoint.load_state(workdir, step, wanted)
     params = state["ema_params"] if config.ema_decay else state["params"]
     variables = {"params": params, **state.get("variables", {})}
     return TrainedModel(model, variables, config, step)

@@ -19,6 +19,7 @@ from vq_jax.ops import likelihoods
 ENCODERS = {"conv": ConvEncoder}
 DECODERS = {"conv": ConvDecoder}
 HEADS = {"deterministic": DeterministicHead, "gaussian": GaussianHead}
+DTYPES = ("bfloat16", "float32")
 QUANTIZERS = {
     "none": IdentityQuantizer,
     "vq": VectorQuantizer,
@@ -41,6 +42,7 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     """
     likelihood = choose(LIKELIHOODS, config.likelihood, "config.model.likelihood")
     out_channels = channels * likelihood.outputs_per_channel
+    choose(dict.fromkeys(DTYPES), config.dtype, "config.model.dtype")
     shared = {"dtype": config.dtype}
     encoder = from_table(ENCODERS, config.encoder, "config.model.encoder", **shared)
     decoder = from_table(

@@ -12,7 +12,7 @@ from vq_jax.errors import InputError
 
 STATE, DATA, CONFIG = "state", "data", "config"
 
-# What may differ between a run and its resumption: none of these changes the meaning of
+# What may differ between a run and its resumption: none changes what a stored array
 # a stored array, and all but the first two leave every later number as it was.
 FREE_FIELDS = (
     "num_steps",
@@ -20,6 +20,8 @@ FREE_FIELDS = (
     "checkpoint",
     "eval",
     "log_every",
+    "data.on_error",
+    "data.data_dir",
     "image_every",
     "data.num_threads",
     "data.prefetch",
@@ -116,12 +118,12 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     return ConfigDict(restored[CONFIG]), step
 
 
-def load_state(workdir: epath.PathLike, abstract_state) -> Any:
-    """The parts of the latest state that `abstract_state` names, the rest unread."""
+def load_state(workdir: epath.PathLike, step: int, abstract_state) -> Any:
+    """The parts of the state of `step` that `abstract_state` names, the rest unread."""
     with _open(workdir) as manager:
         restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_state)
         restored = manager.restore(
-            manager.latest_step(),
+            step,
             args=ocp.args.Composite(
                 **{
                     STATE: ocp.args.PyTreeRestore(

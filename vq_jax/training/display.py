@@ -1,5 +1,6 @@
 """What a run prints: a header, progress with an ETA, messages."""
 
+import datetime
 import time
 
 from rich import progress
@@ -52,7 +53,7 @@ class Display:
         if self._bar:
             self._bar.update(self._task, completed=step, metrics=shown)
         else:
-            left = time.strftime("%H:%M:%S", time.gmtime(eta))
+            left = datetime.timedelta(seconds=round(eta))
             self.message(f"step {step}/{self._num_steps} · {shown} · {left} left")
 
     def message(self, text: str) -> None:

@@ -68,6 +68,6 @@ def _check_finite(metrics: Mapping[str, float], step: int) -> None:
         listed = ", ".join(f"{name}={value}" for name, value in sorted(bad.items()))
         raise FloatingPointError(
             f"not finite at step {step}: {listed}. Checkpoints from before are kept; "
-            "try a lower config.optim.learning_rate, config.optim.clip_norm=1.0, or "
-            "config.model.dtype='float32'."
+            "start in another --workdir with a lower config.optim.learning_rate or "
+            "with config.optim.clip_norm=1.0."
         )

@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 from etils import epath
-from PIL import Image
+
+from vq_jax.evaluation import pictures
 
 
 class MetricsWriter:
@@ -18,8 +19,7 @@ class MetricsWriter:
     def __init__(self, workdir: epath.PathLike, *, start_step: int):
         self._workdir = epath.Path(workdir)
         self._path = self._workdir / "metrics.jsonl"
-        kept = _records_until(self._path, start_step)
-        self._path.write_text("".join(kept))
+        _drop_records_after(self._path, start_step)
         self._board = _summary_writer()(str(self._workdir), purge_step=start_step + 1)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
@@ -27,14 +27,13 @@ class MetricsWriter:
             file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
+        # At once: what a killed process had not written would not come again.
+        self._board.flush()
 
     def image(self, step: int, name: str, image: np.ndarray) -> epath.Path:
         """Writes uint8 [h, w, 3] to `images/NAME_STEP.png` and to TensorBoard."""
-        folder = self._workdir / "images"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{name}_{step:07d}.png"
-        with path.open("wb") as file:
-            Image.fromarray(image).save(file, format="PNG")
+        path = self._workdir / "images" / f"{name}_{step:07d}.png"
+        pictures.write_png(path, image)
         self._board.add_image(name, image, step, dataformats="HWC")
         return path
 
@@ -55,16 +54,20 @@ def _summary_writer() -> type:
     return SummaryWriter
 
 
-def _records_until(path: epath.Path, step: int) -> list[str]:
-    """The whole lines of steps up to `step`; a killed process may leave half a line."""
+def _drop_records_after(path: epath.Path, step: int) -> None:
+    """Keeps whole lines of steps up to `step`; a kill may have left half a line."""
     if not path.exists():
-        return []
+        return
+    lines = path.read_text().splitlines(keepends=True)
     kept = []
-    for line in path.read_text().splitlines(keepends=True):
+    for line in lines:
         try:
             record = json.loads(line)
         except json.JSONDecodeError:
             break
         if record["step"] <= step and line.endswith("\n"):
             kept.append(line)
-    return kept
+    if len(kept) < len(lines):
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text("".join(kept))
+        draft.replace(path)

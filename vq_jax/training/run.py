@@ -2,6 +2,7 @@
 parts together and applies `jax.jit`, shardings and donation."""
 
 import contextlib
+from signal import SIGTERM
 
 import jax
 from etils import epath
@@ -10,15 +11,13 @@ from rich.console import Console
 
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
-from vq_jax.evaluation import reconstruction
+from vq_jax.evaluation import pictures, reconstruction
 from vq_jax.evaluation.report import write_json
 from vq_jax.training import header, hooks, loop, rng, sharding
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals
 from vq_jax.training.outputs import Outputs
 from vq_jax.training.setup import Setup, prepare
-
-NUM_PICTURES = 16
 
 
 def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
@@ -28,9 +27,11 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         0, or the number of the signal that stopped the run; it is saved then.
 
     Raises:
-        InputError: bad configuration, data or workdir; nothing was computed.
+        InputError: bad configuration, data or workdir. Only a broken image may come
+            late; `data.on_error="skip"` goes on from the latest checkpoint.
         FloatingPointError: a metric is not finite; the last good checkpoint stays.
     """
+    console.quiet = console.quiet or jax.process_index() > 0
     setup = prepare(config)
     workdir = make_workdir(workdir)
     batches = _train_batches(config)
@@ -64,7 +65,8 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         f"Stopped and saved at step {step}; the same command goes on from there.",
         soft_wrap=True,
     )
-    return signal
+    # Without a signal of its own, a process was stopped by its job's scheduler.
+    return signal or SIGTERM
 
 
 def _train_from(
@@ -85,7 +87,7 @@ def _train_from(
             start_step=start_step,
             num_steps=config.num_steps,
             hooks=_hooks(setup, config, outputs, checkpointer, batches),
-            should_stop=lambda n: stop() or checkpointer.reached_preemption(n),
+            should_stop=lambda n: checkpointer.reached_preemption(n) or stop(),
         )
     return step, stop.signal
 
@@ -97,15 +99,16 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
         InputError: it cannot be written to.
     """
     workdir = epath.Path(workdir)
-    probe = workdir / ".write_probe"
+    probe = workdir / f".write_probe_{jax.process_index()}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         probe.write_text("")
         probe.unlink()
-    except OSError as error:
+    except (OSError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"--workdir={workdir} cannot be written to ({error.strerror}); choose a "
-            "folder of your own."
+            f"--workdir={workdir} cannot be written to ({reason}); choose a folder of "
+            "your own."
         ) from error
     return workdir
 
@@ -186,7 +189,9 @@ def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> 
         )
 
     evaluate = hooks.evaluate(run_evaluation, outputs, config.data.eval_split)
-    images = pipeline.first_images(config.data, config.data.eval_split, NUM_PICTURES)
+    images = pipeline.first_images(
+        config.data, config.data.eval_split, pictures.NUM_PICTURES
+    )
     draw = hooks.draw_images(reconstruct, images, outputs)
     save = hooks.save(checkpointer, batches, outputs)
     return [

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
+from operator import getitem
 from typing import Any
 
 import jax
@@ -14,6 +16,30 @@ from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_autoencoder
 from vq_jax.training import optim, sharding, vae_step
 from vq_jax.training.state import TrainState, create_state
+
+# path in the configuration -> lowest and highest value that a run can use
+LIMITS = {
+    "seed": (0, 2**32 - 1),
+    "num_steps": (1, math.inf),
+    "log_every": (1, math.inf),
+    "image_every": (0, math.inf),
+    "ema_decay": (0.0, 0.999_999),
+    "data.image_size": (1, math.inf),
+    "model.code_dim": (1, math.inf),
+    "losses.l1": (0.0, math.inf),
+    "losses.l2": (0.0, math.inf),
+    "losses.nll": (0.0, math.inf),
+    "losses.kl": (0.0, math.inf),
+    "losses.quantizer": (0.0, math.inf),
+    "optim.learning_rate": (0.0, math.inf),
+    "optim.clip_norm": (0.0, math.inf),
+    "optim.weight_decay": (0.0, math.inf),
+    "eval.every": (0, math.inf),
+    "eval.max_images": (0, math.inf),
+    "checkpoint.every": (0, math.inf),
+    "checkpoint.keep": (1, math.inf),
+    "checkpoint.keep_every": (0, math.inf),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +72,7 @@ def prepare(config: ConfigDict) -> Setup:
     Raises:
         InputError: a value is out of range, or two values do not fit each other.
     """
-    mesh = sharding.make_mesh(config.mesh)
+    mesh = sharding.make_mesh(data=config.mesh.data, fsdp=config.mesh.fsdp)
     check_numbers(config, mesh)
     model = build_autoencoder(config.model, channels=config.data.channels)
     model.grid_size(config.data.image_size, config.data.image_size)
@@ -89,11 +115,7 @@ def check_numbers(config: ConfigDict, mesh) -> None:
             f"{config.batch_size} into parts that are multiples of the {mesh.size} "
             "devices."
         )
-    for field in ("num_steps", "log_every"):
-        if config[field] < 1:
-            raise InputError(f"config.{field}={config[field]} must be at least 1.")
-    if not 0.0 <= config.ema_decay < 1.0:
-        raise InputError(
-            f"config.ema_decay={config.ema_decay} must be in [0, 1); "
-            "0 keeps no average."
-        )
+    for path, (low, high) in LIMITS.items():
+        value = functools.reduce(getitem, path.split("."), config)
+        if not low <= value <= high:
+            raise InputError(f"config.{path}={value} must be in [{low}, {high}].")

@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
 
@@ -13,22 +12,25 @@ DATA, FSDP = "data", "fsdp"
 MIN_SHARDED_SIZE = 2**14
 
 
-def make_mesh(config: ConfigDict) -> Mesh:
-    """A mesh of `config.data` x `config.fsdp` devices; data=-1 takes what is left.
+def make_mesh(*, data: int, fsdp: int) -> Mesh:
+    """A mesh of `data` x `fsdp` devices; data=-1 takes what is left.
 
     Raises:
         InputError: the product is not the number of devices.
     """
     found = jax.device_count()
-    fsdp = config.fsdp
-    data = found // fsdp if config.data == -1 and fsdp > 0 else config.data
-    if data * fsdp != found or data < 1:
+    if fsdp < 1 or (data == -1 and found % fsdp):
         raise InputError(
-            f"mesh data={config.data} x fsdp={fsdp} needs {abs(data * fsdp)} devices, "
-            f"found {found}. Set config.mesh.data=-1 to use all devices, or make "
+            f"config.mesh.fsdp={fsdp} must divide the {found} devices there are."
+        )
+    axes = (found // fsdp if data == -1 else data, fsdp)
+    if data < -1 or axes[0] * axes[1] != found:
+        raise InputError(
+            f"mesh data={data} x fsdp={fsdp} needs {data * fsdp} devices, found "
+            f"{found}. Set config.mesh.data=-1 to use all devices, or make "
             "config.mesh.data x config.mesh.fsdp equal to their number."
         )
-    return jax.make_mesh((data, fsdp), (DATA, FSDP), axis_types=(AxisType.Auto,) * 2)
+    return jax.make_mesh(axes, (DATA, FSDP), axis_types=(AxisType.Auto,) * 2)
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, where: str) -> None:

@@ -23,12 +23,18 @@ class TrainState:
     def apply_gradients(
         self, grads, tx: optax.GradientTransformation, *, ema_decay: float
     ) -> "TrainState":
-        """The state after one update by `tx`; `variables` stay."""
+        """The state after one update by `tx`; `variables` stay.
+
+        The decay of averaged parameters is at most (1 + step) / (10 + step).
+        """
         updates, opt_state = tx.update(grads, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         ema_params = self.ema_params
         if ema_decay:
-            ema_params = optax.incremental_update(params, ema_params, 1.0 - ema_decay)
+            # Shorter memory at first, or the random start would stay in the average.
+            warm_up = (1.0 + self.step) / (10.0 + self.step)
+            decay = jnp.minimum(ema_decay, warm_up)
+            ema_params = optax.incremental_update(params, ema_params, 1.0 - decay)
         return self.replace(
             step=self.step + 1,
             params=params,

@@ -14,7 +14,7 @@ from vq_jax.ops import images as image_ops
 from vq_jax.training import rng
 from vq_jax.training.state import TrainState
 
-STREAMS = ("codebook", "dropout", "posterior")
+STREAMS = ("codebook", "posterior")
 RECORDED = (base.STATISTICS, base.CANDIDATES)
 
 

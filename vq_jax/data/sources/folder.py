@@ -58,7 +58,7 @@ class FolderSource:
             if child.is_dir() and not child.name.startswith(".")
         }
         self.root = self.root / self.split
-        return _image_files(self.root), sorted(classes)
+        return list_images(self.root), sorted(classes)
 
     def _from_hold_out(self) -> tuple[list[str], list[str]]:
         if self.split not in HOLD_OUT:
@@ -66,7 +66,7 @@ class FolderSource:
                 f"{self.name} has no split {self.split!r}; choose from {[*HOLD_OUT]} or"
                 f" make folders named as {[*SPLIT_FOLDERS]}."
             )
-        files = _image_files(self.root)
+        files = list_images(self.root)
         classes = sorted({file.split("/")[0] for file in files if "/" in file})
         if self.split == "all":
             return files, classes
@@ -100,8 +100,13 @@ def _check_folder(root: epath.Path) -> None:
         )
 
 
-def _image_files(root: epath.Path) -> list[str]:
-    """Sorted POSIX paths below `root`, relative to it."""
+def list_images(root: epath.Path) -> list[str]:
+    """Sorted POSIX paths of the images below `root`, relative to it.
+
+    Raises:
+        InputError: `root` is no folder, or holds no image.
+    """
+    _check_folder(root)
     files = sorted(_walk(root, ""))
     if not files:
         raise InputError(

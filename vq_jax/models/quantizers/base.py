@@ -1,8 +1,11 @@
 """The contract of all quantizers."""
 
+import math
+
 from flax import linen as nn
 from flax import struct
 
+from vq_jax.errors import InputError
 from vq_jax.typing import Leaf
 
 STATE = "codebook"
@@ -65,3 +68,11 @@ class Quantizer(nn.Module):
                 init_fn=lambda: None,
                 reduce_fn=lambda _, new: new,
             )
+
+
+def check_range(field: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raises InputError where a quantizer's field is outside [low, high]."""
+    if not low <= value <= high:
+        raise InputError(
+            f"config.model.quantizer.{field}={value} must be in [{low}, {high}]."
+        )

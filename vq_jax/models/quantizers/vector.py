@@ -41,6 +41,9 @@ class VectorQuantizer(base.Quantizer):
     codebook_init: Literal["uniform", "data"] = "uniform"
 
     def setup(self):
+        base.check_range("codebook_size", self.codebook_size, 1)
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
         self.codes = self.param("codes", uniform_codes, shape)
 

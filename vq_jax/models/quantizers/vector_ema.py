@@ -37,6 +37,11 @@ class EmaVectorQuantizer(base.Quantizer):
     restart_threshold: float = 0.1
 
     def setup(self):
+        base.check_range("codebook_size", self.codebook_size, 1)
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("decay", self.decay, 0.0, 1.0)
+        base.check_range("restart_threshold", self.restart_threshold, 0.0, 1.0)
+
         def initial():
             shape = (self.codebook_size, self.code_dim)
             return codebook.new_codebook(uniform_codes(self.make_rng("params"), shape))
