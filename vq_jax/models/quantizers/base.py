@@ -70,7 +70,9 @@ class Quantizer(nn.Module):
             )
 
 
-def check_range(field: str, value: float, low: float, high: float = math.inf) -> None:
+def check_range(
+    field: str, value: float | int, low: float | int, high: float | int = math.inf
+) -> None:
     """Raises InputError where a quantizer's field is outside [low, high]."""
     if not low <= value <= high:
         raise InputError(
