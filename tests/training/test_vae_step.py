@@ -51,7 +51,7 @@ def test_training_lowers_the_reconstruction_error(quantizer):
 
 def test_jit_changes_nothing_but_rounding():
     state, step = _setup()
-    _assert_close(_run(step, state), _run(jax.jit(step), state))
+    _assert_close(_run(step, state, 1), _run(jax.jit(step), state, 1))
 
 
 @pytest.mark.parametrize("mesh", [(8, 1), (4, 2), (1, 8)])
@@ -127,7 +127,7 @@ def test_losses_are_logged_unweighted():
 def test_bfloat16_follows_float32_at_first():
     # The codebook is left out: a rounded latent may choose another code.
     found, expected = (
-        _run(step, state, num_steps=1)[1]["train/l2"]
+        _run(jax.jit(step), state, num_steps=1)[1]["train/l2"]
         for state, step in (_setup("none", dtype=d) for d in ("bfloat16", "float32"))
     )
     np.testing.assert_allclose(found, expected, rtol=2e-2)
