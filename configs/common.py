@@ -7,22 +7,62 @@ config's own.
 
 from ml_collections import ConfigDict
 
-QUANTIZERS = {
-    "vq_ema": {
-        "codebook_size": 512,
-        "commitment_weight": 0.25,
-        "decay": 0.99,
-        "codebook_init": "data",
-        "restart_threshold": 0.1,
-    },
-    "vq": {
-        "codebook_size": 512,
-        "codebook_weight": 1.0,
-        "commitment_weight": 0.25,
-        "codebook_init": "data",
-    },
-    "none": {},
+_EMA = {
+    "name": "vq_ema",
+    "codebook_size": 512,
+    "commitment_weight": 0.25,
+    "decay": 0.99,
+    "codebook_init": "data",
+    "restart_threshold": 0.1,
 }
+_VQ = {
+    "name": "vq",
+    "codebook_size": 512,
+    "codebook_weight": 1.0,
+    "commitment_weight": 0.25,
+    "codebook_init": "data",
+}
+_ANNEALED = {
+    "codebook_size": 512,
+    "temperature": 1.0,
+    "final_temperature": 0.0625,
+    "anneal_steps": 1_000,
+    "anneal": "cosine",
+}
+_LFQ = {"num_bits": 9, "entropy_weight": 0.1, "commitment_weight": 0.25}
+
+# variant of the command line -> config.model.quantizer; docs/quantizers.md has them all
+QUANTIZERS = {
+    "bsq": {"name": "bsq", **_LFQ},
+    "cvq": {"name": "cvq", "codebook_size": 512, "commitment_weight": 0.25},
+    "fsq": {"name": "fsq", "levels": (8, 8, 8)},
+    "gumbel": {"name": "gumbel", **_ANNEALED, "kl_weight": 5e-4},
+    "ibq": {"name": "ibq", "codebook_size": 512, "entropy_weight": 0.05},
+    "lfq": {"name": "lfq", **_LFQ},
+    "multi_scale": {
+        "name": "multi_scale",
+        "scales": (1, 2, 4, 8, 16),
+        "inner": _EMA,
+    },
+    "none": {"name": "none"},
+    "product": {"name": "product", "num_heads": 2, "inner": _EMA},
+    "residual": {"name": "residual", "num_levels": 2, "inner": _EMA},
+    "residual_fsq": {
+        "name": "residual",
+        "num_levels": 2,
+        "inner": {"name": "fsq", "levels": (5, 5, 5), "bound": "clip"},
+    },
+    "simvq": {"name": "simvq", "codebook_size": 512, "commitment_weight": 0.25},
+    "soft": {"name": "soft", **_ANNEALED},
+    "vq": _VQ,
+    "vq_cosine": {**_VQ, "distance": "cosine"},
+    "vq_ema": _EMA,
+    "vq_rotation": {**_VQ, "estimator": "rotation"},
+}
+
+
+# Fields that survive a change of the quantizer.
+SHARED = ("codebook_size", "codebook_weight", "commitment_weight", "decay")
 
 
 def defaults() -> ConfigDict:
@@ -58,7 +98,8 @@ def defaults() -> ConfigDict:
     config.model = ConfigDict(
         {
             "dtype": "float32",  # of convolutions; bfloat16 on TPU
-            "code_dim": 64,
+            "code_dim": 64,  # of codes; scalar families have their own
+            "latent_dim": 0,  # of encoder and decoder, mapped to codes; 0: the same
             "likelihood": "pixels",
             "encoder": {
                 "name": "conv",
@@ -104,9 +145,9 @@ def defaults() -> ConfigDict:
     return config
 
 
-def quantizer(name: str, **fields) -> dict:
+def quantizer(variant: str, **fields) -> dict:
     """A quantizer's defaults, with `fields` replaced."""
-    return {"name": name, **QUANTIZERS[name], **fields}
+    return {**QUANTIZERS[variant], **fields}
 
 
 def finish(config: ConfigDict, variant: str) -> ConfigDict:
@@ -118,7 +159,7 @@ def finish(config: ConfigDict, variant: str) -> ConfigDict:
             shared = {
                 key: value
                 for key, value in config.model.quantizer.items()
-                if key in QUANTIZERS[word]
+                if key in QUANTIZERS[word] and key in SHARED
             }
             config.model.quantizer = ConfigDict(quantizer(word, **shared))
         else:
@@ -139,8 +180,16 @@ def _shrink(config: ConfigDict) -> None:
     for part in (config.model.encoder, config.model.decoder):
         part.hidden_dim, part.res_dim, part.num_res_blocks = 16, 8, 1
     config.model.code_dim = 8
-    if "codebook_size" in config.model.quantizer:
-        config.model.quantizer.codebook_size = 64
+    small = {
+        "codebook_size": 64,
+        "levels": (4, 4, 4),
+        "num_bits": 6,
+        "scales": (1, 2, 4, 8),
+        "anneal_steps": 10,
+    }
+    quantizers = [config.model.quantizer, config.model.quantizer.get("inner", {})]
+    for fields in quantizers:
+        fields.update({key: small[key] for key in fields if key in small})
     config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
     config.eval.update(every=10, batch_size=8, max_images=32)
     config.checkpoint.update(every=10, keep=2)

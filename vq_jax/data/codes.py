@@ -1,7 +1,8 @@
 """Code indices of a data set on disk: written once, read by random access.
 
-A folder holds `codes.npy` [n, hq, wq], `labels.npy` [n], and `codes.json`, written
-last: without it the folder is unfinished.
+A folder holds `codes.npy` [n, *tokens], `labels.npy` [n], and `codes.json`, written
+last: without it the folder is unfinished. The tokens of an image are [hq, wq] for
+most quantizers, with further axes for heads and levels.
 """
 
 import json
@@ -23,7 +24,7 @@ def write_codes(
     codebook_size: int,
     origin: dict,
 ) -> int:
-    """Writes (codes [b, hq, wq], labels [b]) batches; returns the number of images.
+    """Writes (codes [b, *tokens], labels [b]) batches; returns the number of images.
 
     Codes are stored as uint16 where they fit, else as int32.
 
@@ -52,7 +53,7 @@ def write_codes(
 class CodeSource:
     """Codes on disk as a random-access source, for Grain or by hand.
 
-    `source[i]` is {"codes": int32 [hq, wq], "label": int}.
+    `source[i]` is {"codes": int32 [*tokens], "label": int}.
 
     Attributes:
         codebook_size: number of codes of the tokenizer that made them.
@@ -78,6 +79,6 @@ class CodeSource:
         codes = self._codes[index].astype(np.int32)
         return {"codes": codes, "label": int(self._labels[index])}
 
-    def array(self) -> Int[np.ndarray, "n hq wq"]:
+    def array(self) -> Int[np.ndarray, "n *tokens"]:
         """All codes, int32, as `Tokenizer.decode` takes them."""
         return self._codes.astype(np.int32)

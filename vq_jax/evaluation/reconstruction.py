@@ -1,5 +1,6 @@
 """Reconstruction quality and codebook use over a whole split."""
 
+import math
 from collections.abc import Callable, Iterable
 
 from vq_jax.metrics import accumulate
@@ -23,6 +24,7 @@ def make_eval_step(model: Autoencoder) -> Callable:
             output.quantized.indices,
             batch["mask"] > 0,
             model.quantizer.codebook_size or None,
+            model.quantizer.num_codebooks,
         )
 
     return eval_step
@@ -56,10 +58,8 @@ def evaluate(
     sums = accumulate.merge_all(eval_step(variables, batch) for batch in batches)
     result = sums.compute()
     codebook_size = model.quantizer.codebook_size
-    height, width = model.grid_size(image_size, image_size)
+    tokens = math.prod(model.tokens_shape(image_size, image_size))
     result["bits_per_pixel"] = (
-        bits_per_pixel(height * width, codebook_size, image_size**2)
-        if codebook_size
-        else None
+        bits_per_pixel(tokens, codebook_size, image_size**2) if codebook_size else None
     )
     return result

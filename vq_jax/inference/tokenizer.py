@@ -45,7 +45,7 @@ class Tokenizer:
 
     def encode(
         self, images: UInt8[np.ndarray, "n h w c"]
-    ) -> Int[np.ndarray, "n hq wq"]:
+    ) -> Int[np.ndarray, "n *tokens"]:
         """Codes (int32, in [0, codebook_size)) of uint8 images.
 
         Raises:
@@ -56,7 +56,9 @@ class Tokenizer:
         self._check_images(images)
         return self._in_chunks(self._encode, images)
 
-    def decode(self, codes: Int[np.ndarray, "n hq wq"]) -> UInt8[np.ndarray, "n h w c"]:
+    def decode(
+        self, codes: Int[np.ndarray, "n *tokens"]
+    ) -> UInt8[np.ndarray, "n h w c"]:
         """uint8 images of codes, exactly those that `reconstruct` gives.
 
         Raises:
@@ -65,10 +67,11 @@ class Tokenizer:
         """
         self._check_codes("decode")
         codes = np.asarray(codes)
-        if codes.ndim != 3 or not np.issubdtype(codes.dtype, np.integer):
+        axes = ("n", *self._model.quantizer.token_axes)
+        if codes.ndim != len(axes) or not np.issubdtype(codes.dtype, np.integer):
             raise InputError(
                 f"codes are {codes.dtype} {codes.shape}; decode takes integers "
-                "[n, hq, wq], as encode returns them."
+                f"[{', '.join(axes)}], as encode returns them."
             )
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
             raise InputError(

@@ -30,7 +30,7 @@ class MetricSums:
 
     sums: Leaf  # dict: name -> float32 []; float64 once merged
     num_images: Leaf  # int32 []; int64 once merged
-    code_counts: Leaf  # int32 [k]; int64 once merged; k = 0 for a model without codes
+    code_counts: Leaf  # int32 [codebooks, k]; int64 once merged; k = 0 without codes
 
     def merge(self, other: "MetricSums") -> "MetricSums":
         """The sums over both, in NumPy float64 and int64; waits for the device."""
@@ -76,16 +76,19 @@ def image_metrics(
 def masked_sums(
     per_image: dict[str, Float[Array, "b"]],
     mask: Bool[Array, "b"],
-    indices: Int[Array, "b *grid"] | None = None,
+    indices: Int[Array, "b *tokens"] | None = None,
     codebook_size: int | None = None,
+    num_codebooks: int = 1,
 ) -> MetricSums:
     """Sums over the images where the mask is True; the rest may be anything, even NaN.
 
     `indices` and `codebook_size` (static) are None for a model without codes.
     """
-    counts = jnp.zeros(0, jnp.int32)
+    counts = jnp.zeros((1, 0), jnp.int32)
     if codebook_size:
-        counts = code_usage.code_counts(indices, codebook_size, mask)
+        counts = code_usage.code_counts(
+            indices, codebook_size, mask, num_codebooks=num_codebooks
+        )
     return MetricSums(
         sums={k: jnp.sum(jnp.where(mask, x, 0.0)) for k, x in per_image.items()},
         num_images=jnp.sum(mask, dtype=jnp.int32),
@@ -96,12 +99,15 @@ def masked_sums(
 def batch_sums(
     recon: Float[Array, "b h w c"],
     images: Float[Array, "b h w c"],
-    indices: Int[Array, "b *grid"] | None,
+    indices: Int[Array, "b *tokens"] | None,
     mask: Bool[Array, "b"],
     codebook_size: int | None,
+    num_codebooks: int = 1,
 ) -> MetricSums:
     """`masked_sums` of `image_metrics`: what an evaluation step returns."""
-    return masked_sums(image_metrics(recon, images), mask, indices, codebook_size)
+    return masked_sums(
+        image_metrics(recon, images), mask, indices, codebook_size, num_codebooks
+    )
 
 
 def merge_all(batches: Iterable[MetricSums]) -> MetricSums:

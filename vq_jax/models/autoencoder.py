@@ -62,6 +62,15 @@ class Autoencoder(nn.Module):
             )
         return height // factor, width // factor
 
+    def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
+        """Shape of the code indices of an image.
+
+        Raises:
+            InputError: the size is not a multiple of the downsampling factor, or not
+                the one that the quantizer is for.
+        """
+        return self.quantizer.tokens_shape(*self.grid_size(height, width))
+
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> AutoencoderOutput:
@@ -71,12 +80,12 @@ class Autoencoder(nn.Module):
         recon = self.likelihood.mean(outputs, self.channels)
         return AutoencoderOutput(outputs, recon, quantized, head.kl)
 
-    def encode(self, images: Float[Array, "b h w c"]) -> Int[Array, "b hq wq"]:
+    def encode(self, images: Float[Array, "b h w c"]) -> Int[Array, "b *tokens"]:
         """Code indices of images in [-1, 1]."""
         head = self._latents(images, train=False)
         return self.quantizer(head.z_e, train=False).indices
 
-    def decode(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b h w c"]:
+    def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
         """Images, nominally in [-1, 1]: exactly what the forward pass reconstructs."""
         outputs = self.decoder(self.quantizer.lookup(indices), train=False)
         return self.likelihood.mean(outputs, self.channels)

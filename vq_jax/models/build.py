@@ -11,7 +11,20 @@ from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
 from vq_jax.models.encoders.conv import ConvEncoder
 from vq_jax.models.heads import DeterministicHead, GaussianHead
+from vq_jax.models.quantizers.base import Quantizer
+from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
+from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
+from vq_jax.models.quantizers.finite_scalar import FiniteScalarQuantizer
+from vq_jax.models.quantizers.gumbel import GumbelQuantizer
 from vq_jax.models.quantizers.identity import IdentityQuantizer
+from vq_jax.models.quantizers.index_backprop import IndexBackpropagationQuantizer
+from vq_jax.models.quantizers.lookup_free import LookupFreeQuantizer
+from vq_jax.models.quantizers.multi_scale import MultiScaleQuantizer
+from vq_jax.models.quantizers.product import ProductQuantizer
+from vq_jax.models.quantizers.projected import ProjectedQuantizer
+from vq_jax.models.quantizers.residual import ResidualQuantizer
+from vq_jax.models.quantizers.sim_vector import SimVectorQuantizer
+from vq_jax.models.quantizers.soft import SoftQuantizer
 from vq_jax.models.quantizers.vector import VectorQuantizer
 from vq_jax.models.quantizers.vector_ema import EmaVectorQuantizer
 from vq_jax.ops import likelihoods
@@ -21,7 +34,18 @@ DECODERS = {"conv": ConvDecoder}
 HEADS = {"deterministic": DeterministicHead, "gaussian": GaussianHead}
 DTYPES = ("bfloat16", "float32")
 QUANTIZERS = {
+    "bsq": BinarySphericalQuantizer,
+    "cvq": ClusteredVectorQuantizer,
+    "fsq": FiniteScalarQuantizer,
+    "gumbel": GumbelQuantizer,
+    "ibq": IndexBackpropagationQuantizer,
+    "lfq": LookupFreeQuantizer,
+    "multi_scale": MultiScaleQuantizer,
     "none": IdentityQuantizer,
+    "product": ProductQuantizer,
+    "residual": ResidualQuantizer,
+    "simvq": SimVectorQuantizer,
+    "soft": SoftQuantizer,
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
@@ -58,25 +82,71 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
             f"config.model.decoder grows by {decoder.upsampling_factor}; set "
             "num_downsamples and num_upsamples to the same number."
         )
+    quantizer = _build_latent_quantizer(config)
+    code_dim = quantizer.latent_dim or config.code_dim
     return Autoencoder(
         encoder=encoder,
         head=from_table(
-            HEADS, config.head, "config.model.head", code_dim=config.code_dim, **shared
+            HEADS, config.head, "config.model.head", code_dim=code_dim, **shared
         ),
-        quantizer=_build_quantizer(config),
+        quantizer=quantizer,
         decoder=decoder,
         likelihood=likelihood,
         channels=channels,
     )
 
 
-def _build_quantizer(config: ConfigDict):
-    where = "config.model.quantizer"
-    family = choose(QUANTIZERS, config.quantizer.name, f"{where}.name")
-    derived = {"dtype": config.dtype}
+def _build_latent_quantizer(config: ConfigDict) -> Quantizer:
+    """The quantizer, between linear maps where `latent_dim` asks for them."""
+    if not config.latent_dim:
+        return build_quantizer(config.quantizer, config.code_dim, config.dtype)
+    inner = build_quantizer(config.quantizer, config.code_dim, "float32")
+    if not inner.latent_dim:
+        raise InputError(
+            f"config.model.latent_dim={config.latent_dim} needs codes to map to, and "
+            f"config.model.quantizer.name={config.quantizer.name!r} has none; set it 0."
+        )
+    return ProjectedQuantizer(
+        inner=inner, outer_dim=config.latent_dim, dtype=config.dtype
+    )
+
+
+def build_quantizer(
+    config: ConfigDict,
+    code_dim: int,
+    dtype: str,
+    where: str = "config.model.quantizer",
+) -> Quantizer:
+    """The family that `config.name` names, and within it that of `config.inner`.
+
+    Args:
+        code_dim: D of families with vectors for codes; heads share it.
+
+    Raises:
+        InputError: an unknown name or field, or heads that do not divide `code_dim`.
+    """
+    family = choose(QUANTIZERS, config.name, f"{where}.name")
+    derived = {"dtype": dtype}
     if "code_dim" in _fields(family):
-        derived["code_dim"] = config.code_dim
-    return from_table(QUANTIZERS, config.quantizer, where, **derived)
+        derived["code_dim"] = code_dim
+    if "inner" in _fields(family):
+        if "inner" not in config:
+            raise InputError(
+                f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
+                "on, such as {'name': 'vq_ema'}."
+            )
+        heads = config.get("num_heads", 1)
+        if heads < 1 or code_dim % heads:
+            raise InputError(
+                f"{where}.num_heads={heads} must divide config.model.code_dim="
+                f"{code_dim}."
+            )
+        # Parts are summed or joined in float32, and rounded to dtype once.
+        derived["inner"] = build_quantizer(
+            config.inner, code_dim // heads, "float32", f"{where}.inner"
+        )
+        config = ConfigDict({k: v for k, v in config.items() if k != "inner"})
+    return from_table(QUANTIZERS, config, where, **derived)
 
 
 def choose(table: Mapping, name: str, where: str):
@@ -109,6 +179,8 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
         hint = typing.get_type_hints(cls)[key]
         if typing.get_origin(hint) is typing.Literal:
             choose(dict.fromkeys(typing.get_args(hint)), value, f"{where}.{key}")
+        if isinstance(value, list):  # as JSON keeps a tuple
+            given[key] = tuple(value)
     return cls(**given, **derived)
 
 

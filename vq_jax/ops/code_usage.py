@@ -8,35 +8,45 @@ from jaxtyping import Array, Bool, Float, Int, Num
 
 
 def code_counts(
-    indices: Int[Array, "b *grid"],
+    indices: Int[Array, "b *tokens"],
     codebook_size: int,
     mask: Bool[Array, "b"] | None = None,
-) -> Int[Array, "{codebook_size}"]:
-    """How often each code occurs, int32 [k]; examples where the mask is False don't.
+    *,
+    num_codebooks: int = 1,
+) -> Int[Array, "{num_codebooks} {codebook_size}"]:
+    """How often each code of each codebook occurs, int32 [num_codebooks, k].
 
-    Indices must be in [0, codebook_size).
+    Examples where the mask is False don't count, nor do negative indices, which stand
+    for dropped levels; the others must be below codebook_size. The last axes of the
+    tokens, flattened, run over the codebooks.
     """
     if mask is None:
         mask = jnp.ones(indices.shape[0], bool)
-    per_token = jnp.expand_dims(mask, tuple(range(1, indices.ndim))).astype(jnp.int32)
-    counts = jnp.zeros(codebook_size, jnp.int32)
-    return counts.at[indices].add(jnp.broadcast_to(per_token, indices.shape))
+    valid = jnp.expand_dims(mask, tuple(range(1, indices.ndim))) & (indices >= 0)
+    indices = indices.reshape(-1, num_codebooks)
+    offsets = codebook_size * jnp.arange(num_codebooks, dtype=jnp.int32)
+    counts = jnp.zeros(num_codebooks * codebook_size, jnp.int32)
+    counts = counts.at[jnp.maximum(indices, 0) + offsets].add(
+        valid.reshape(-1, num_codebooks).astype(jnp.int32)
+    )
+    return counts.reshape(num_codebooks, codebook_size)
 
 
-def usage(counts: Num[Array, "k"]) -> Float[Array, ""]:
-    """The fraction of codes that occur at least once, in [0, 1]."""
+def usage(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
+    """The fraction of codes that occur at least once, in [0, 1], over all codebooks."""
     return jnp.mean(counts > 0, dtype=jnp.float32)
 
 
-def perplexity(counts: Num[Array, "k"]) -> Float[Array, ""]:
+def perplexity(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
     """exp(entropy in nats) of the code distribution, in [1, k]; 1 without any counts.
 
-    Counts are non-negative and need not be whole: EMA counts and probabilities do.
+    Of several codebooks, the mean. Counts are non-negative and need not be whole: EMA
+    counts and probabilities do.
     """
     counts = counts.astype(jnp.float32)
-    total = jnp.sum(counts)
+    total = jnp.sum(counts, axis=-1, keepdims=True)
     probs = counts / jnp.where(total > 0, total, 1.0)
-    return jnp.exp(jnp.sum(special.entr(probs)))
+    return jnp.mean(jnp.exp(jnp.sum(special.entr(probs), axis=-1)))
 
 
 def bits_per_pixel(tokens_per_image: int, codebook_size: int, pixels: int) -> float:
@@ -48,7 +58,7 @@ def bits_per_pixel(tokens_per_image: int, codebook_size: int, pixels: int) -> fl
 
 
 def summary(
-    indices: Int[Array, "b *grid"], codebook_size: int
+    indices: Int[Array, "b *tokens"], codebook_size: int
 ) -> dict[str, Float[Array, ""]]:
     """usage and perplexity of one batch, for logs: both grow with the batch."""
     counts = code_counts(indices, codebook_size)

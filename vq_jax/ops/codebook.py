@@ -82,6 +82,59 @@ def restart_dead_codes(
     return CodebookState(codes, counts, sums)
 
 
+def split_most_used(
+    state: CodebookState,
+    threshold: float,
+    key: Key[Array, ""],
+    *,
+    perturbation: float = 0.001,
+    max_splits: int = 100,
+) -> CodebookState:
+    """Moves dead codes next to the most used ones, as UViM does (2205.10337).
+
+    While a code is dead, as in `restart_dead_codes`: the least used becomes the most
+    used times U(1 - perturbation, 1 + perturbation), and each gets half its count. At
+    most `max_splits` a call, since they follow one another. It needs no vectors, so
+    codes stay where vectors are even with small batches.
+    """
+
+    def any_dead(carry):
+        done, state = carry
+        dead = jnp.min(state.counts) < threshold * jnp.mean(state.counts)
+        return (done < max_splits) & dead
+
+    def split(carry):
+        done, (codes, counts, sums) = carry
+        most, least = jnp.argmax(counts), jnp.argmin(counts)
+        noise = jax.random.uniform(
+            jax.random.fold_in(key, done), codes.shape[1:], minval=-1.0
+        )
+        moved = codes[most] * (1.0 + perturbation * noise)
+        half = 0.5 * counts[most]
+        codes = codes.at[least].set(moved)
+        counts = counts.at[least].set(half).at[most].set(half)
+        sums = sums.at[least].set(moved * half).at[most].multiply(0.5)
+        return done + 1, CodebookState(codes, counts, sums)
+
+    return jax.lax.while_loop(any_dead, split, (jnp.zeros((), jnp.int32), state))[1]
+
+
+def move_to_anchors(
+    codes: Float[Array, "k d"],
+    probs: Float[Array, "k"],
+    anchors: Float[Array, "k d"],
+    decay: float,
+) -> Float[Array, "k d"]:
+    """(1 - α) e + α anchor with α = exp(-10 K p / (1 - decay) - 0.001).
+
+    CVQ 2307.15139, eq. 4-6: `probs` is the averaged share of vectors of each code; a
+    code that is used keeps its place, one that never is goes to its anchor.
+    """
+    share = probs * (codes.shape[0] * 10.0)
+    alpha = jnp.exp(-share / (1.0 - decay) - 1e-3)[:, None]
+    return (1.0 - alpha) * codes + alpha * anchors
+
+
 def sample_vectors(
     z: Float[Array, "n d"], count: int, key: Key[Array, ""]
 ) -> Float[Array, "count d"]:

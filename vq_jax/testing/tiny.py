@@ -7,17 +7,87 @@ from ml_collections import ConfigDict
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_autoencoder
 
+_VQ = {"name": "vq", "codebook_size": 16}
+_EMA = {"name": "vq_ema", "codebook_size": 16}
+
 # One line a family and a choice of its options: the contract tests run over all.
 QUANTIZERS = {
     "none": {"name": "none"},
-    "vq": {"name": "vq", "codebook_size": 16},
-    "vq_from_data": {"name": "vq", "codebook_size": 16, "codebook_init": "data"},
-    "vq_ema": {"name": "vq_ema", "codebook_size": 16},
+    "vq": _VQ,
+    "vq_from_data": {**_VQ, "codebook_init": "data"},
+    "vq_kmeans": {**_VQ, "codebook_init": "kmeans"},
+    "vq_legacy": {**_VQ, "codebook_init": "data", "beta_mode": "taming_legacy"},
+    "vq_cosine": {**_VQ, "codebook_init": "data", "distance": "cosine"},
+    "vq_rotation": {**_VQ, "codebook_init": "data", "estimator": "rotation"},
+    "vq_diveq": {
+        **_VQ,
+        "codebook_init": "data",
+        "estimator": "diveq",
+        "codebook_weight": 0.0,
+        "commitment_weight": 0.0,
+    },
+    "vq_resample": {**_VQ, "codebook_init": "data", "restart_threshold": 0.5},
+    "vq_split": {
+        **_VQ,
+        "codebook_init": "data",
+        "restart": "split",
+        "restart_threshold": 0.5,
+    },
+    "vq_penalties": {
+        **_VQ,
+        "codebook_init": "data",
+        "entropy_weight": 0.1,
+        "entropy_temperature": 1.0,
+        "orthogonality_weight": 0.1,
+    },
+    "vq_ema": _EMA,
     "vq_ema_no_restart": {
-        "name": "vq_ema",
-        "codebook_size": 16,
+        **_EMA,
         "restart_threshold": 0.0,
         "codebook_init": "uniform",
+    },
+    "vq_ema_cosine": {**_EMA, "distance": "cosine"},
+    "vq_ema_split": {**_EMA, "restart": "split", "restart_threshold": 0.5},
+    "cvq": {"name": "cvq", "codebook_size": 16},
+    "cvq_random": {"name": "cvq", "codebook_size": 16, "anchor": "random"},
+    "simvq": {"name": "simvq", "codebook_size": 16},
+    "simvq_rotation": {"name": "simvq", "codebook_size": 16, "estimator": "rotation"},
+    "ibq": {"name": "ibq", "codebook_size": 16},
+    "gumbel": {"name": "gumbel", "codebook_size": 16, "anneal_steps": 4},
+    "gumbel_hard": {
+        "name": "gumbel",
+        "codebook_size": 16,
+        "anneal_steps": 4,
+        "hard_in_forward": True,
+    },
+    "soft": {"name": "soft", "codebook_size": 16, "anneal_steps": 4},
+    "fsq": {"name": "fsq", "levels": (4, 3, 5, 8)},
+    "fsq_atanh": {"name": "fsq", "levels": (4, 3, 5, 8), "bound": "atanh"},
+    "fsq_symmetric": {"name": "fsq", "levels": (2, 3, 4, 5), "bound": "symmetric"},
+    "fsq_big": {"name": "fsq", "levels": (4, 3, 5, 8), "index_order": "big"},
+    "lfq": {"name": "lfq", "num_bits": 4},
+    "lfq_big": {"name": "lfq", "num_bits": 4, "bit_order": "big", "scale": 0.5},
+    "bsq": {"name": "bsq", "num_bits": 4},
+    "product": {"name": "product", "num_heads": 2, "inner": _EMA},
+    "product_shared": {"name": "product", "shared": True, "inner": _EMA},
+    "product_lfq": {"name": "product", "inner": {"name": "lfq", "num_bits": 2}},
+    "residual": {"name": "residual", "num_levels": 3, "inner": _EMA},
+    "residual_shared": {"name": "residual", "shared": True, "inner": _VQ},
+    "residual_dropout": {"name": "residual", "level_dropout": 0.9, "inner": _EMA},
+    "residual_fsq": {
+        "name": "residual",
+        "inner": {"name": "fsq", "levels": (3, 5, 3, 5), "bound": "clip"},
+    },
+    "residual_lfq": {"name": "residual", "inner": {"name": "lfq", "num_bits": 4}},
+    "grouped_residual": {
+        "name": "product",
+        "inner": {"name": "residual", "num_levels": 2, "inner": _EMA},
+    },
+    "multi_scale": {"name": "multi_scale", "scales": (1, 2, 4), "inner": _EMA},
+    "multi_scale_vq": {
+        "name": "multi_scale",
+        "scales": (1, 3, 4),
+        "inner": {**_VQ, "codebook_init": "data"},
     },
 }
 
@@ -29,6 +99,7 @@ def model_config(quantizer: str = "vq_ema", **fields) -> ConfigDict:
         {
             "dtype": "float32",
             "code_dim": 4,
+            "latent_dim": 0,
             "likelihood": "pixels",
             "encoder": {**conv, "num_downsamples": 2},
             "head": {"name": "deterministic"},

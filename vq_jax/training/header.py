@@ -18,14 +18,15 @@ def describe(
     state = setup.abstract_state
     devices = jax.devices()
     factor = setup.model.downsampling_factor
-    grid = setup.model.grid_size(config.data.image_size, config.data.image_size)
+    size = config.data.image_size
+    tokens = "x".join(map(str, setup.model.tokens_shape(size, size)))
     return {
         "vq_jax": f"{vq_jax.__version__}, jax {jax.__version__}, "
         f"flax {flax.__version__}, Python {platform.python_version()}",
         "devices": f"{len(devices)} x {devices[0].device_kind}, "
         f"{jax.process_count()} process(es), mesh {dict(setup.mesh.shape)}",
         "model": f"{_count(state.params):,} parameters, stride {factor}, "
-        f"{grid[0]}x{grid[1]} codes of {setup.model.quantizer.codebook_size}",
+        f"{tokens} codes of {setup.model.quantizer.codebook_size}",
         "step": f"batch {config.batch_size} · {_cost(compiled)}",
         "data": pipeline.describe(config.data),
         "steps": f"{start_step} -> {config.num_steps}, seed {config.seed}",

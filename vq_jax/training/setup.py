@@ -26,6 +26,7 @@ LIMITS = {
     "ema_decay": (0.0, 0.999_999),
     "data.image_size": (1, math.inf),
     "model.code_dim": (1, math.inf),
+    "model.latent_dim": (0, math.inf),
     "losses.l1": (0.0, math.inf),
     "losses.l2": (0.0, math.inf),
     "losses.nll": (0.0, math.inf),
@@ -75,7 +76,7 @@ def prepare(config: ConfigDict) -> Setup:
     mesh = sharding.make_mesh(data=config.mesh.data, fsdp=config.mesh.fsdp)
     check_numbers(config, mesh)
     model = build_autoencoder(config.model, channels=config.data.channels)
-    model.grid_size(config.data.image_size, config.data.image_size)
+    model.tokens_shape(config.data.image_size, config.data.image_size)
     loss_weights = check_weights(model, config.losses.to_dict())
     schedule = optim.make_schedule(config.optim, config.num_steps)
     tx = optim.make_optimizer(config.optim, schedule)

@@ -62,15 +62,17 @@ def make_vae_step(
                 gradients, state, batch["image"], keys, accumulation
             )
         metrics["grad_norm"] = optax.tree.norm(grads)
+        state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
         variables = {"params": state.params, **state.variables}
         _, updated = model.apply(
             {**variables, **recorded},
             method="update_codebook",
-            mutable=list(state.variables),
+            mutable=list(variables),
         )
-        state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
+        updated = dict(updated)
+        state = state.replace(params=updated.pop("params"), variables=updated)
         metrics = {f"train/{name}": value for name, value in metrics.items()}
-        return state.replace(variables=dict(updated)), metrics
+        return state, metrics
 
     return step
 

@@ -1,0 +1,74 @@
+"""Vector quantisation whose unused codes follow the encoder: CVQ."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.nearest import RestartingQuantizer
+from vq_jax.models.quantizers.vector import two_sided_loss
+from vq_jax.ops import codebook, distances
+
+
+class ClusteredVectorQuantizer(RestartingQuantizer):
+    """Gradient codes, pulled to anchors the less they are used (CVQ 2307.15139).
+
+    After each step e ← (1-α) e + α · anchor, with α near 1 for codes that are not used
+    and 0 for others (eq. 4-6, `codebook.move_to_anchors`). The loss is that of
+    `VectorQuantizer`; CVQ's contrastive loss is not offered. Shares start at 0, as in
+    the released code, so that the first step places all codes.
+
+    Attributes:
+        codebook_weight: weight of the codebook loss.
+        commitment_weight: β.
+        anchor: "closest" takes for each code the vector of the batch nearest to it,
+            "random" any vector.
+    """
+
+    codebook_weight: float = 1.0
+    commitment_weight: float = 0.25
+    anchor: Literal["closest", "random"] = "closest"
+    codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
+    restart_threshold: float = 0.0
+
+    def setup(self):
+        super().setup()
+        # Anchors are this family's restarts, and 1 - decay divides.
+        base.check_range("restart_threshold", self.restart_threshold, 0.0, 0.0)
+        base.check_range("decay", self.decay, 0.0, 0.999_999)
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("codebook_weight", self.codebook_weight, 0.0)
+        self.param("codes", self.uniform_codes)
+        self.probs = self.variable(base.STATE, "probs", jnp.zeros, self.codebook_size)
+
+    def stored_codes(self) -> Float[Array, "k d"]:
+        return self.get_variable("params", "codes")
+
+    def own_losses(self, z, codes):
+        return two_sided_loss(z, codes, self.codebook_weight, self.commitment_weight)
+
+    def record(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+        super().record(z, indices)
+        z = lax.stop_gradient(z)
+        if self.anchor == "closest":
+            anchors = z[distances.nearest_code(self.codes(), z)]
+        else:
+            key = self.make_rng("codebook")
+            anchors = codebook.sample_vectors(z, self.codebook_size, key)
+        self.replace_candidates(anchors=anchors)
+
+    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        self.put_variable("params", "codes", self.codes_from(z_e))
+
+    def update(self) -> None:
+        counts = self.get_variable(base.STATISTICS, "batch").counts
+        share = counts / jnp.sum(counts)
+        probs = self.decay * self.probs.value + (1.0 - self.decay) * share
+        anchors = self.get_variable(base.CANDIDATES, "anchors")
+        moved = codebook.move_to_anchors(
+            self.stored_codes(), probs, anchors, self.decay
+        )
+        self.put_variable("params", "codes", moved)
+        self.probs.value = probs

@@ -1,0 +1,79 @@
+"""Finite scalar quantisation: each channel rounded to a few levels."""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from vq_jax.errors import InputError
+from vq_jax.models.quantizers import base
+from vq_jax.ops import code_usage, digits, estimators, finite_scalar
+
+
+class FiniteScalarQuantizer(base.Quantizer):
+    """Channel i rounded to levels[i] values (FSQ, Mentzer et al. 2309.15505).
+
+    No codebook, no loss. The gradient passes straight through the rounding, and so
+    reaches `z_e` through the bound: (L-1)/2 · tanh'(·), over L//2.
+
+    Attributes:
+        levels: values a channel, one entry a channel of `z_e`; the paper's choices are
+            (8, 6, 5) for 2^8, (8, 5, 5, 5) for 2^10, (7, 5, 5, 5, 5) for 2^12, (8, 8,
+            8, 6, 5) for 2^14 and (8, 8, 8, 5, 5, 5) for 2^16 codes.
+        bound: see `ops.finite_scalar.bounded`. "tan" is the paper's, "atanh" the one of
+            PyTorch ports, "symmetric" an even grid on [-1, 1] and the choice for levels
+            of 2, "clip" the same without tanh.
+        index_order: "little" as in all public code, the first level least significant,
+            or "big".
+    """
+
+    levels: tuple[int, ...] = (8, 5, 5, 5)
+    bound: finite_scalar.Bound = "tan"
+    index_order: digits.Order = "little"
+
+    def setup(self):
+        for level in self.levels:
+            base.check_range("levels", level, 2)
+        base.check_range("levels (their product)", self.codebook_size, 2, 2**31 - 1)
+
+    @property
+    def codebook_size(self) -> int:
+        return math.prod(self.levels)
+
+    @property
+    def latent_dim(self) -> int:
+        return len(self.levels)
+
+    def residual_scale(self, level: int) -> tuple[float, ...]:
+        """Size of the grid at a level of a residual quantizer: levels^-level."""
+        return tuple(count**-level for count in self.levels)
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        if z_e.shape[-1] != len(self.levels):
+            raise InputError(
+                f"z_e has {z_e.shape[-1]} channels but config.model.quantizer.levels="
+                f"{tuple(self.levels)} has {len(self.levels)}; set config.model."
+                "latent_dim=0, or give a level a channel."
+            )
+        position = finite_scalar.bounded(z_e, self.levels, self.bound)
+        digit = finite_scalar.to_digits(position, self.levels, self.bound)
+        indices = digits.to_index(digit, self.levels, self.index_order)
+        z_q = estimators.straight_through(
+            finite_scalar.values(position, self.levels, self.bound),
+            self._values(digit),
+        )
+        return base.QuantizerOutput(
+            z_q=z_q.astype(self.dtype),
+            indices=indices,
+            loss=jnp.zeros(()),
+            metrics=code_usage.summary(indices, self.codebook_size),
+        )
+
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        digit = digits.from_index(indices, self.levels, self.index_order)
+        return self._values(digit).astype(self.dtype)
+
+    def _values(self, digit):
+        return finite_scalar.values(digit.astype(jnp.float32), self.levels, self.bound)

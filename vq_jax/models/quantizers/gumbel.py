@@ -1,0 +1,77 @@
+"""Codes drawn from a categorical distribution, relaxed: Gumbel-softmax."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.annealed import AnnealedQuantizer
+from vq_jax.ops import code_usage
+
+
+class GumbelQuantizer(AnnealedQuantizer):
+    """Relaxed samples of q(k | z_e), with a KL to uniform (DALL-E 2102.12092, sec. 2).
+
+    A linear map of `z_e` gives logits of q. In training y = softmax((logits + Gumbel
+    noise) / τ); z_q = y·E, or with `hard_in_forward` the most likely code of y in value
+    and y's gradient. loss = kl_weight · mean over positions of Σ q log(qK), nats. In
+    evaluation the code of the largest logit, without noise. In training the indices are
+    those of the largest noisy logit.
+
+    Attributes:
+        kl_weight: β of the KL term; 5e-4 in VQGAN's released code, where the term is
+            summed over codes and averaged over positions as here.
+        hard_in_forward: whether the forward pass uses a code, not a mixture.
+    """
+
+    kl_weight: float = 5e-4
+    hard_in_forward: bool = False
+
+    @property
+    def hard_in_training(self) -> bool:
+        return self.hard_in_forward
+
+    def setup(self):
+        super().setup()
+        base.check_range("kl_weight", self.kl_weight, 0.0)
+        shape = (self.codebook_size, self.code_dim)
+        init = nn.initializers.normal(1.0)  # as torch's Embedding starts
+        self.codes = self.param("codes", init, shape, jnp.float32)
+        self.logits = nn.Dense(self.codebook_size, dtype="float32")
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        logits = self.logits(z_e.astype(jnp.float32))
+        log_q = jax.nn.log_softmax(logits)
+        kl = jnp.sum(jnp.exp(log_q) * (log_q + jnp.log(self.codebook_size)), axis=-1)
+        if train:
+            key = self.make_rng("codebook")
+            z_q, indices = self._relaxed(logits, jax.random.gumbel(key, logits.shape))
+        else:
+            indices = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+            z_q = self.codes[indices]
+        return base.QuantizerOutput(
+            z_q=z_q.astype(self.dtype),
+            indices=indices,
+            loss=self.kl_weight * jnp.mean(kl),
+            metrics={
+                "code_kl": jnp.mean(kl),
+                "temperature": self.current_temperature(),
+                **code_usage.summary(indices, self.codebook_size),
+            },
+        )
+
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        return self.codes[indices].astype(self.dtype)
+
+    def _relaxed(self, logits, noise):
+        probs = jax.nn.softmax((logits + noise) / self.current_temperature())
+        indices = jnp.argmax(probs, axis=-1).astype(jnp.int32)
+        if not self.hard_in_forward:
+            return probs @ self.codes, indices
+        # The gradient of onehot·E: to the chosen code, and to y through all codes.
+        soft = probs @ lax.stop_gradient(self.codes)
+        return self.codes[indices] + (soft - lax.stop_gradient(soft)), indices

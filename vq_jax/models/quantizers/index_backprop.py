@@ -1,0 +1,87 @@
+"""Index backpropagation: gradients for all codes in every step."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from vq_jax.models.quantizers import base
+from vq_jax.ops import code_usage, entropy
+
+
+class IndexBackpropagationQuantizer(base.Quantizer):
+    """Codes by dot product, gradients through the softmax over all (IBQ 2412.02692).
+
+    i = argmax z_e·E; z_q is code i in value, and its gradient is that of softmax(z_e·E)
+    E with respect to z_e and, through the logits, to all codes; with respect to E as a
+    factor it is that of the hard choice. loss = mean (z_q - z_e)² + mean (sg[e] - z_e)²
+    + commitment_weight · mean (e - sg[z_e])² + entropy_weight · (mean H(p) - H(mean
+    p)), the first with z_q's own gradient. It holds an N x K array: that is the method.
+
+    Attributes:
+        codebook_size: number of codes, K.
+        code_dim: dimension of a code, D; `z_e` must have as many channels.
+        commitment_weight: β, at the codes' term as in the released code.
+        entropy_weight: 0 does not compute it.
+        entropy_temperature: τ of p = softmax(logits / τ) in the entropies.
+    """
+
+    codebook_size: int = 512
+    code_dim: int = 64
+    commitment_weight: float = 0.25
+    entropy_weight: float = 0.05
+    entropy_temperature: float = 0.01
+
+    hard_in_training = True
+    learns_from_output = True
+
+    def setup(self):
+        base.check_range("codebook_size", self.codebook_size, 1)
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
+        shape = (self.codebook_size, self.code_dim)
+        init = nn.initializers.normal(self.code_dim**-0.5)
+        self.codes = self.param("codes", init, shape, jnp.float32)
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        z = z_e.astype(jnp.float32)
+        logits = self._logits(z)
+        indices = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        chosen = self.codes[indices]
+        soft = jax.nn.softmax(logits) @ lax.stop_gradient(self.codes)
+        z_q = chosen + (soft - lax.stop_gradient(soft))
+        output = jnp.mean((z_q - z) ** 2)
+        commitment = jnp.mean((lax.stop_gradient(chosen) - z) ** 2)
+        codebook = jnp.mean((chosen - lax.stop_gradient(z)) ** 2)
+        loss = output + commitment + self.commitment_weight * codebook
+        penalty, entropies = self._entropy(z.reshape(-1, self.code_dim))
+        return base.QuantizerOutput(
+            z_q=z_q.astype(self.dtype),
+            indices=indices,
+            loss=loss + penalty,
+            metrics={
+                "commitment": commitment,
+                **entropies,
+                **code_usage.summary(indices, self.codebook_size),
+            },
+        )
+
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        return self.codes[indices].astype(self.dtype)
+
+    def _logits(self, z):
+        return jnp.matmul(z, self.codes.T, precision=lax.Precision.HIGHEST)
+
+    def _entropy(self, z):
+        if not self.entropy_weight:
+            return jnp.zeros(()), {}
+
+        def logits_fn(rows):
+            return self._logits(rows) / self.entropy_temperature
+
+        sample, mean = entropy.assignment_entropies(logits_fn, z, self.codebook_size)
+        metrics = {"sample_entropy": sample, "codebook_entropy": mean}
+        return self.entropy_weight * (sample - mean), metrics

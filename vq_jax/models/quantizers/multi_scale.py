@@ -1,0 +1,169 @@
+"""Multi-scale residual quantisation: coarse grids first, as VAR's tokenizer does."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from vq_jax.errors import InputError
+from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.product import mean_metrics
+from vq_jax.ops import estimators, resample
+
+
+class MultiScaleQuantizer(base.Quantizer):
+    """Residuals quantised on grids that grow, one codebook for all (VAR 2404.02905).
+
+    For each scale s (alg. 1): indices of the residual, averaged down to s x s; its
+    codes, bicubic up to the full grid and through φ, are added to f̂. φ(h) = (1 -
+    refine_ratio) h + refine_ratio · conv3x3(h), of `num_refiners` convolutions the one
+    at the scale's place. loss = mean over scales of commitment_weight · mean (z_e -
+    sg[f̂])² + codebook_weight · mean (f̂ - sg[z_e])²: the latter moves φ, and the codes
+    where they are parameters. The inner quantizer's own loss and penalties do not
+    count, and an EMA codebook learns from the averaged residuals. The gradient of `z_q`
+    passes straight through to `z_e`.
+
+    Indices are [b, Σ s²], coarse to fine, each grid row by row.
+
+    Attributes:
+        inner: quantizer with a codebook: vq, vq_ema, cvq or simvq.
+        scales: sides of the grids; the last is that of the latent grid, a square.
+        num_refiners: 0 for no φ; 4 in VAR.
+        refine_ratio: 0.5 in VAR.
+        commitment_weight: β, 0.25 in VAR.
+        codebook_weight: 1 in VAR.
+    """
+
+    inner: base.Quantizer = None
+    scales: tuple[int, ...] = (1, 2, 4, 8, 16)
+    num_refiners: int = 4
+    refine_ratio: float = 0.5
+    commitment_weight: float = 0.25
+    codebook_weight: float = 1.0
+
+    def setup(self):
+        base.check_range("num_refiners", self.num_refiners, 0)
+        base.check_range("refine_ratio", self.refine_ratio, 0.0, 1.0)
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("codebook_weight", self.codebook_weight, 0.0)
+        if list(self.scales) != sorted(set(self.scales)) or min(self.scales) < 1:
+            raise InputError(
+                f"config.model.quantizer.scales={tuple(self.scales)} must grow, from 1 "
+                "or more to the side of the latent grid."
+            )
+        self.codebook = self.inner.clone()
+        self.refiners = [
+            nn.Conv(self.inner.latent_dim, (3, 3), dtype="float32")
+            for _ in range(self.num_refiners)
+        ]
+
+    @property
+    def codebook_size(self) -> int:
+        return self.inner.codebook_size
+
+    @property
+    def latent_dim(self) -> int:
+        return self.inner.latent_dim
+
+    @property
+    def starts_from_data(self) -> bool:
+        return self.inner.starts_from_data
+
+    @property
+    def token_axes(self) -> tuple[str, ...]:
+        return ("tokens",)
+
+    def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
+        side = self.scales[-1]
+        if (height, width) != (side, side):
+            raise InputError(
+                f"the latent grid is {height}x{width} but config.model.quantizer."
+                f"scales={tuple(self.scales)} ends at {side}; set its last entry, or "
+                f"the image size, so that both are {side}x{side}."
+            )
+        return (sum(scale**2 for scale in self.scales),)
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        self.tokens_shape(*z_e.shape[1:3])
+        z = z_e.astype(jnp.float32)
+        still = lax.stop_gradient(z)
+        total, loss, outputs = jnp.zeros_like(z), 0.0, []
+        for i, scale in enumerate(self.scales):
+            down = resample.area_matrix(scale, self.scales[-1])
+            residual = _resized(still - lax.stop_gradient(total), down)
+            out = self.codebook(residual, train=train)
+            total = total + self._grown(out.indices, i)
+            commitment = jnp.mean((z - lax.stop_gradient(total)) ** 2)
+            loss += self.commitment_weight * commitment
+            loss += self.codebook_weight * jnp.mean((total - still) ** 2)
+            outputs.append(out)
+        indices = [out.indices.reshape(len(z), -1) for out in outputs]
+        usage = mean_metrics(outputs)
+        return base.QuantizerOutput(
+            z_q=estimators.straight_through(z, total).astype(self.dtype),
+            indices=jnp.concatenate(indices, axis=1),
+            loss=loss / len(self.scales),
+            metrics={
+                "commitment": commitment,  # of the last scale: what is left
+                "usage": usage["usage"],
+                "perplexity": usage["perplexity"],
+            },
+        )
+
+    def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:
+        count = sum(scale**2 for scale in self.scales)
+        if indices.shape[1] != count:
+            raise InputError(
+                f"indices have {indices.shape[1]} tokens an image but scales="
+                f"{tuple(self.scales)} need {count}; were they made by another model?"
+            )
+        total, first = 0.0, 0
+        for i, scale in enumerate(self.scales):
+            grid = indices[:, first : first + scale**2].reshape(-1, scale, scale)
+            total = total + self._grown(grid, i)
+            first += scale**2
+        return total.astype(self.dtype)
+
+    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        self.codebook.start(z_e)
+
+    def update(self) -> None:
+        self.codebook.update()
+
+    def _grown(self, indices, level: int):
+        """φ of the codes of a scale, on the full grid."""
+        scale, side = self.scales[level], self.scales[-1]
+        codes = self.codebook.lookup(indices)
+        if scale != side:
+            codes = _resized(codes, resample.bicubic_matrix(side, scale))
+        if self.refiners:
+            refined = self.refiners[
+                refiner_of(level, len(self.scales), len(self.refiners))
+            ](codes)
+            codes = _exact((1 - self.refine_ratio) * codes) + _exact(
+                self.refine_ratio * _exact(refined)
+            )
+        return _exact(codes)
+
+
+def refiner_of(level: int, num_levels: int, num_refiners: int) -> int:
+    """Which convolution a scale takes: VAR's ticks, the nearest of even spacing."""
+    position = level / (num_levels - 1) if num_levels > 1 else 0.0
+    margin = 1 / (3 if num_refiners == 4 else 2) / num_refiners
+    width = (1 - 2 * margin) / max(1, num_refiners - 1)
+    ticks: Sequence[float] = [margin + i * width for i in range(num_refiners)]
+    return min(range(num_refiners), key=lambda i: abs(ticks[i] - position))
+
+
+# Behind a barrier, or XLA fuses products into the sums that follow and rounds once
+# instead of twice: then `z_q` and `lookup` differ in their last bit.
+_exact = lax.optimization_barrier
+
+
+def _resized(grid, matrix):
+    rows = jnp.einsum("ih,bhwd->biwd", matrix, grid, precision=lax.Precision.HIGHEST)
+    return jnp.einsum("jw,biwd->bijd", matrix, rows, precision=lax.Precision.HIGHEST)

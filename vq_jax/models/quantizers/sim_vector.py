@@ -1,0 +1,43 @@
+"""Vector quantisation through a learnt linear map of a frozen codebook: SimVQ."""
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.nearest import NearestCodeQuantizer
+from vq_jax.models.quantizers.vector import two_sided_loss
+
+
+class SimVectorQuantizer(NearestCodeQuantizer):
+    """Codes C·W with C frozen, so every step moves all codes (SimVQ 2411.02038, eq. 5).
+
+    C ~ N(0, 1/D) lies in the state, W [D, D] is the parameter. The loss is that of
+    `VectorQuantizer`: its codebook term moves W. There is nothing to restart.
+
+    Attributes:
+        codebook_weight: weight of the codebook loss.
+        commitment_weight: β.
+    """
+
+    codebook_weight: float = 1.0
+    commitment_weight: float = 0.25
+
+    def setup(self):
+        super().setup()
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+        base.check_range("codebook_weight", self.codebook_weight, 0.0)
+        shape = (self.codebook_size, self.code_dim)
+
+        def frozen():
+            noise = jax.random.normal(self.make_rng("params"), shape)
+            return noise * self.code_dim**-0.5
+
+        self.frozen = self.variable(base.STATE, "codes", frozen)
+        self.transform = nn.Dense(self.code_dim, use_bias=False, dtype="float32")
+
+    def stored_codes(self) -> Float[Array, "k d"]:
+        return self.transform(jax.lax.stop_gradient(self.frozen.value))
+
+    def own_losses(self, z, codes):
+        return two_sided_loss(z, codes, self.codebook_weight, self.commitment_weight)

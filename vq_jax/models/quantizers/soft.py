@@ -1,0 +1,75 @@
+"""Soft quantisation: codes averaged by their nearness."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.annealed import AnnealedQuantizer
+from vq_jax.ops import code_usage, codebook, distances
+
+
+class SoftQuantizer(AnnealedQuantizer):
+    """z_q = Σ softmax(-‖z_e - e‖² / τ) e in training (Agustsson et al. 1704.00648, eq.
+    3), the nearest code in evaluation.
+
+    All gradients are those of the average: they reach `z_e` and all codes, and no other
+    loss is needed. As τ falls the average becomes the nearest code; what is left of the
+    gap is logged as `commitment`, and commitment_weight · mean (z_e - sg[e])² narrows
+    it from the encoder's side.
+
+    Attributes:
+        commitment_weight: 0 for none, as in the paper.
+    """
+
+    commitment_weight: float = 0.0
+
+    hard_in_training = False
+
+    def setup(self):
+        super().setup()
+        base.check_range("commitment_weight", self.commitment_weight, 0.0)
+
+        def initial(key):
+            shape = (self.codebook_size, self.code_dim)
+            return jax.random.normal(key, shape)
+
+        self.param("codes", initial)
+
+    def _codes(self) -> Float[Array, "k d"]:
+        return self.get_variable("params", "codes")
+
+    def __call__(
+        self, z_e: Float[Array, "b hq wq d"], *, train: bool
+    ) -> base.QuantizerOutput:
+        z, codes = z_e.astype(jnp.float32), self._codes()
+        indices = distances.nearest_code(z, codes)
+        z_q = codes[indices]
+        commitment = jnp.mean((z - lax.stop_gradient(z_q)) ** 2)
+        if train:
+            flat = z.reshape(-1, self.code_dim)
+            logits = -distances.squared_distances(flat, codes)
+            probs = jax.nn.softmax(logits / self.current_temperature())
+            z_q = (probs @ codes).reshape(z.shape)
+        return base.QuantizerOutput(
+            z_q=z_q.astype(self.dtype),
+            indices=indices,
+            loss=self.commitment_weight * commitment,
+            metrics={
+                "commitment": commitment,
+                "temperature": self.current_temperature(),
+                **code_usage.summary(indices, self.codebook_size),
+            },
+        )
+
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        return self._codes()[indices].astype(self.dtype)
+
+    starts_from_data = True
+
+    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        rows = lax.stop_gradient(z_e).astype(jnp.float32).reshape(-1, self.code_dim)
+        key = self.make_rng("codebook")
+        codes = codebook.sample_vectors(rows, self.codebook_size, key)
+        self.put_variable("params", "codes", codes)
