@@ -26,7 +26,7 @@ def code_counts(
     indices = indices.reshape(-1, num_codebooks)
     offsets = codebook_size * jnp.arange(num_codebooks, dtype=jnp.int32)
     counts = jnp.zeros(num_codebooks * codebook_size, jnp.int32)
-    counts = counts.at[jnp.maximum(indices, 0) + offsets].add(
+    counts = counts.at[jnp.maximum(indices, 0) + offsets[None]].add(
         valid.reshape(-1, num_codebooks).astype(jnp.int32)
     )
     return counts.reshape(num_codebooks, codebook_size)

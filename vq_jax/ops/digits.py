@@ -6,7 +6,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, Num
 
 Order = Literal["little", "big"]
 """little: the first digit is the least significant; big: the most significant."""
@@ -16,7 +16,7 @@ def to_index(
     digits: Int[Array, "*n d"], levels: Sequence[int], order: Order
 ) -> Int[Array, "*n"]:
     """The number with these digits, int32 in [0, prod(levels)); digit i < levels[i]."""
-    weights = jnp.asarray(_weights(levels, order), jnp.int32)
+    weights = along_last(_weights(levels, order), digits.ndim, jnp.int32)
     return jnp.sum(digits.astype(jnp.int32) * weights, axis=-1)
 
 
@@ -24,8 +24,16 @@ def from_index(
     index: Int[Array, "*n"], levels: Sequence[int], order: Order
 ) -> Int[Array, "*n d"]:
     """The digits of a number in [0, prod(levels)), int32; inverts `to_index`."""
-    weights = jnp.asarray(_weights(levels, order), jnp.int32)
-    return (index[..., None] // weights) % jnp.asarray(levels, jnp.int32)
+    ndim = index.ndim + 1
+    weights = along_last(_weights(levels, order), ndim, jnp.int32)
+    return (index[..., None] // weights) % along_last(levels, ndim, jnp.int32)
+
+
+def along_last(
+    values: Sequence[int] | np.ndarray, ndim: int, dtype
+) -> Num[Array, "..."]:
+    """`values` as the last of `ndim` axes, to broadcast against digits."""
+    return jnp.asarray(values, dtype).reshape((1,) * (ndim - 1) + (-1,))
 
 
 def _weights(levels: Sequence[int], order: Order) -> np.ndarray:

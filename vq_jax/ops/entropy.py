@@ -67,7 +67,9 @@ def bit_entropies(
     for first in range(0, z.shape[1], group_size):
         part = z[:, first : first + group_size]
         width = part.shape[1]
-        signs = 2.0 * ((jnp.arange(2**width)[:, None] >> jnp.arange(width)) & 1) - 1.0
+        signs = (
+            2.0 * ((jnp.arange(2**width)[:, None] >> jnp.arange(width)[None]) & 1) - 1.0
+        )
         table = (2.0 * inverse_temperature * scale) * signs.T
 
         def logits_fn(rows, table=table):

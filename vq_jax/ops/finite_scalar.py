@@ -6,6 +6,8 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from vq_jax.ops.digits import along_last
+
 Bound = Literal["tan", "atanh", "symmetric", "clip"]
 
 
@@ -19,7 +21,7 @@ def bounded(
     1)/2, the uniform grid on [-1, 1] (2411.19842, sec. 3.2). clip: the same grid with z
     clipped to [-1, 1] in place of tanh, for residuals. Gradients reach z.
     """
-    count = jnp.asarray(levels, jnp.float32)
+    count = along_last(levels, z.ndim, jnp.float32)
     z = z.astype(jnp.float32)
     if bound in ("symmetric", "clip"):
         squashed = jnp.tanh(z) if bound == "symmetric" else jnp.clip(z, -1.0, 1.0)
@@ -43,9 +45,10 @@ def to_digits(
         digits = jnp.floor(position + 0.5)
     else:
         # Rounded about the centre, as the reference does: ties go to even values.
-        centre = jnp.asarray(levels, jnp.float32) // 2
+        centre = along_last(levels, position.ndim, jnp.float32) // 2
         digits = jnp.round(position - centre) + centre
-    return jnp.clip(digits.astype(jnp.int32), 0, jnp.asarray(levels) - 1)
+    highest = along_last(levels, position.ndim, jnp.int32) - 1
+    return jnp.clip(digits.astype(jnp.int32), 0, highest)
 
 
 def values(
@@ -56,7 +59,7 @@ def values(
     (digit - L//2) / (L//2), in [-1, 1], for tan and atanh; 2 digit / (L - 1) - 1 for
     the symmetric grids.
     """
-    count = jnp.asarray(levels, jnp.float32)
+    count = along_last(levels, position.ndim, jnp.float32)
     if bound in ("symmetric", "clip"):
         return (2.0 * position - (count - 1)) / (count - 1)
     return (position - count // 2) / (count // 2)

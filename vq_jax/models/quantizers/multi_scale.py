@@ -137,7 +137,7 @@ class MultiScaleQuantizer(base.Quantizer):
     def _grown(self, indices, level: int):
         """φ of the codes of a scale, on the full grid."""
         scale, side = self.scales[level], self.scales[-1]
-        codes = self.codebook.lookup(indices)
+        codes = _exact(self.codebook.lookup(indices))
         if scale != side:
             codes = _resized(codes, resample.bicubic_matrix(side, scale))
         if self.refiners:
@@ -166,4 +166,6 @@ _exact = lax.optimization_barrier
 
 def _resized(grid, matrix):
     rows = jnp.einsum("ih,bhwd->biwd", matrix, grid, precision=lax.Precision.HIGHEST)
-    return jnp.einsum("jw,biwd->bijd", matrix, rows, precision=lax.Precision.HIGHEST)
+    rows = _exact(rows)
+    grid = jnp.einsum("jw,biwd->bijd", matrix, rows, precision=lax.Precision.HIGHEST)
+    return _exact(grid)

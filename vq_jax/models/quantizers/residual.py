@@ -126,12 +126,15 @@ class ResidualQuantizer(base.Quantizer):
         kept = jax.random.randint(count_key, batch, 1, self.num_levels + 1)
         dropped = jax.random.bernoulli(drop_key, self.level_dropout, batch)
         kept = jnp.where(dropped, kept, self.num_levels)
-        level = jnp.arange(self.num_levels).reshape(-1, *(1,) * (indices.ndim - 4))
+        level = jnp.arange(self.num_levels)
+        level = level.reshape(1, 1, 1, -1, *(1,) * (indices.ndim - 4))
         return jnp.where(level < kept, indices, -1)
 
     def _scale(self, level: int):
         scale = getattr(self.inner, "residual_scale", None)
-        return jnp.asarray(scale(level) if scale else 1.0, jnp.float32)
+        if scale is None:
+            return jnp.ones(())
+        return jnp.asarray(scale(level), jnp.float32).reshape(1, 1, 1, -1)
 
     @nn.nowrap
     def _levels(self):

@@ -1,0 +1,51 @@
+"""Quantizers of `testing.tiny` with variables and inputs, for tests."""
+
+import jax
+from ml_collections import ConfigDict
+
+from vq_jax.models.build import build_quantizer
+from vq_jax.models.quantizers import base
+from vq_jax.testing import tiny
+
+CODE_DIM = 4
+
+
+def make(case: str, dtype: str = "float32", *, batch: int = 2, **fields):
+    """(module, variables, z_e [batch, 4, 4, d]), started on z_e where it does so."""
+    config = ConfigDict({**tiny.QUANTIZERS[case], **fields})
+    module = build_quantizer(config, CODE_DIM, dtype)
+    shape = (batch, 4, 4, module.latent_dim or CODE_DIM)
+    z_e = jax.random.normal(jax.random.key(0), shape).astype(dtype)
+    rngs = {"params": jax.random.key(1), "codebook": jax.random.key(2)}
+    variables = dict(module.init(rngs, z_e, train=False))
+    if module.starts_from_data:
+        _, started = module.apply(
+            variables,
+            z_e,
+            method="start",
+            rngs={"codebook": jax.random.key(3)},
+            mutable=["params", base.STATE],
+        )
+        variables = {**variables, **started}
+    return module, variables, z_e
+
+
+def apply(module, variables, z_e, *, train: bool, seed: int = 4):
+    """The output of a pass."""
+    rngs = {"codebook": jax.random.key(seed)}
+    return module.apply(variables, z_e, train=train, rngs=rngs)
+
+
+def update(module, variables, z_e, *, seed: int = 4):
+    """(output of a training pass, variables after the update that follows it)."""
+    out, recorded = module.apply(
+        variables,
+        z_e,
+        train=True,
+        rngs={"codebook": jax.random.key(seed)},
+        mutable=[base.STATISTICS, base.CANDIDATES],
+    )
+    _, updated = module.apply(
+        {**variables, **recorded}, method="update", mutable=list(variables)
+    )
+    return out, dict(updated)
