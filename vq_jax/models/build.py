@@ -135,7 +135,7 @@ def build_quantizer(
                 f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
                 "on, such as {'name': 'vq_ema'}."
             )
-        heads = config.get("num_heads", 1)
+        heads = config.get("num_heads", getattr(family, "num_heads", 1))
         if heads < 1 or code_dim % heads:
             raise InputError(
                 f"{where}.num_heads={heads} must divide config.model.code_dim="

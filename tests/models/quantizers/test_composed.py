@@ -149,7 +149,7 @@ def test_multi_scale_losses_move_codes_refiners_and_encoder_as_documented():
 
 def test_scales_share_refiners_by_nearness():
     # VAR's ten scales and four convolutions.
-    assert [refiner_of(i, 10, 4) for i in range(10)] == [0, 0, 0, 1, 1, 2, 2, 3, 3, 3]
+    assert [refiner_of(i, 10, 4) for i in range(10)] == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3]
     assert refiner_of(0, 1, 1) == 0
 
 

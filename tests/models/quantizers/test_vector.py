@@ -107,6 +107,7 @@ def test_the_estimator_is_the_one_named():
 
 def test_diveq_moves_codes_through_the_output_and_keeps_the_distance():
     module, variables, z_e = make("vq_diveq")
+    z_e = z_e + 0.3  # off the codes, which started on vectors of z_e
     out = apply(module, variables, z_e, train=True)
     codes = _lookup(module, variables, out.indices)
     assert not np.allclose(out.z_q, codes, atol=1e-4)
@@ -227,7 +228,8 @@ def test_a_codebook_collapsed_to_one_code_recovers_within_200_steps(family, rest
 
 
 def test_a_restart_of_gradient_codes_counts_only_what_is_dead():
-    module, variables, z_e = make("vq_resample", decay=0.0)
+    module, variables, _ = make("vq_resample", decay=0.0)
+    z_e = jax.random.normal(jax.random.key(7), (2, 4, 4, 4))
     out, updated = update(module, variables, z_e)
     counts = np.bincount(np.asarray(out.indices).ravel(), minlength=16)
     dead = counts < 0.5 * counts.mean()

@@ -46,7 +46,7 @@ class FiniteScalarQuantizer(base.Quantizer):
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
         """Size of the grid at a level of a residual quantizer: levels^-level."""
-        return tuple(count**-level for count in self.levels)
+        return tuple(float(count) ** -level for count in self.levels)
 
     def __call__(
         self, z_e: Float[Array, "b hq wq d"], *, train: bool

@@ -1,8 +1,7 @@
 """Multi-scale residual quantisation: coarse grids first, as VAR's tokenizer does."""
 
-from collections.abc import Sequence
-
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, Int
@@ -152,11 +151,10 @@ class MultiScaleQuantizer(base.Quantizer):
 
 def refiner_of(level: int, num_levels: int, num_refiners: int) -> int:
     """Which convolution a scale takes: VAR's ticks, the nearest of even spacing."""
-    position = level / (num_levels - 1) if num_levels > 1 else 0.0
     margin = 1 / (3 if num_refiners == 4 else 2) / num_refiners
-    width = (1 - 2 * margin) / max(1, num_refiners - 1)
-    ticks: Sequence[float] = [margin + i * width for i in range(num_refiners)]
-    return min(range(num_refiners), key=lambda i: abs(ticks[i] - position))
+    ticks = np.linspace(margin, 1 - margin, num_refiners)
+    position = level / (num_levels - 1) if num_levels > 1 else 0.0
+    return int(np.argmin(np.abs(ticks - position)))
 
 
 # Behind a barrier, or XLA fuses products into the sums that follow and rounds once
