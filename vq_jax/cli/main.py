@@ -8,6 +8,7 @@ SUBCOMMANDS = {
     "train": "train a tokenizer, or go on with its training",
     "evaluate": "reconstruction metrics and codebook use over a split",
     "reconstruct": "pictures through the tokenizer and back",
+    "compare-quantizers": "train families of quantizers alike; a table and a figure",
     "tokenize": "a data set or a folder of images to codes on disk",
 }
 
@@ -32,13 +33,15 @@ def _run(name: str):
         from vq_jax.cli.evaluate import main
     elif name == "reconstruct":
         from vq_jax.cli.reconstruct import main
+    elif name == "compare-quantizers":
+        from vq_jax.cli.compare_quantizers import main
     else:
         from vq_jax.cli.tokenize import main
     return main
 
 
 def _usage() -> str:
-    lines = [f"  {name:<12} {text}" for name, text in SUBCOMMANDS.items()]
+    lines = [f"  {name:<18} {text}" for name, text in SUBCOMMANDS.items()]
     return "\n".join(["usage: vq-jax COMMAND …; each command has --help", *lines])
 
 

@@ -1,0 +1,91 @@
+"""Quantizers with the same encoder, decoder, data, bits and steps: small, for CPUs.
+
+    vq-jax compare-quantizers --config=configs/compare_quantizers.py \
+        --workdir=runs/compare_quantizers --families=vq,vq_ema,fsq --bits=6,8,10
+
+One of its runs alone, an FSQ of 2^8 codes:
+
+    python train.py --config=configs/compare_quantizers.py:fsq-8 --workdir=runs/fsq-8
+
+Two CPU cores, float32, about a minute a run. Held-out photographs of 64 px, or with the
+variant `fashion_mnist` the 10,000 test images. Results: docs/quantizers.md.
+"""
+
+import re
+
+from configs import common
+
+# bits -> levels of FSQ with exactly as many codes
+FSQ_LEVELS = {
+    3: (8,),
+    4: (4, 4),
+    5: (4, 8),
+    6: (8, 8),
+    8: (4, 8, 8),
+    9: (8, 8, 8),
+    10: (4, 4, 8, 8),
+    12: (8, 8, 8, 8),
+}
+HALVES = ("product", "residual", "residual_fsq")  # two tokens of half the bits each
+
+
+def get_config(variant: str = ""):
+    config = common.defaults()
+    config.num_steps = 300
+    config.batch_size = 32
+    config.data.resize = "none"
+    config.model.code_dim = 16
+    for part in (config.model.encoder, config.model.decoder):
+        part.hidden_dim = 32
+    config.optim.learning_rate = 2e-3
+    config.optim.schedule = "cosine"
+    config.optim.warmup_steps = 20
+    config.image_every = 0
+    config.eval.every = 0  # once, at the end
+    words = []
+    for word in variant.split(","):
+        family = re.fullmatch(r"(\w+)-(\d+)", word)
+        if family:
+            config.model.quantizer = quantizer(family[1], int(family[2]))
+        elif word == "fashion_mnist":
+            config.data.source = "idx:/usr/share/datasets/fashion-mnist"
+            config.data.image_size = 28
+            config.data.channels = 1
+            config.data.crop = "center"
+            config.eval.batch_size = 512
+        else:
+            words.append(word)
+    return common.finish(config, ",".join(words))
+
+
+def quantizer(family: str, bits: int) -> dict:
+    """A family of configs/common.py with 2^bits codes a position."""
+    if family not in common.QUANTIZERS:
+        raise ValueError(
+            f"family {family!r} is unknown; choose from {sorted(common.QUANTIZERS)}."
+        )
+    if family in HALVES:
+        if bits % 2:
+            raise ValueError(f"{family} halves its bits; {bits} is odd.")
+        inner = dict(common.QUANTIZERS[family]["inner"])
+        inner.update(_size(inner["name"], bits // 2))
+        return common.quantizer(family, inner=inner)
+    if family == "none":
+        return common.quantizer(family)
+    if family == "multi_scale":
+        raise ValueError("multi_scale has other numbers of tokens: nothing to compare.")
+    name = common.QUANTIZERS[family]["name"]
+    fields = _size(name, bits)
+    if name in ("gumbel", "soft"):
+        fields["anneal_steps"] = 200
+    return common.quantizer(family, **fields)
+
+
+def _size(name: str, bits: int) -> dict:
+    if name in ("lfq", "bsq"):
+        return {"num_bits": bits}
+    if name != "fsq":
+        return {"codebook_size": 2**bits}
+    if bits not in FSQ_LEVELS:
+        raise ValueError(f"fsq has levels for {sorted(FSQ_LEVELS)} bits, not {bits}.")
+    return {"levels": FSQ_LEVELS[bits]}
