@@ -11,7 +11,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/vq-jax evaluate --workdir=$(RUN)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

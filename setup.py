@@ -11,7 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 FIGURES = ["matplotlib"]
-TEST = ["beartype", "hypothesis", "pytest", "ruff", *FIGURES]
+TEST = ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", *FIGURES]
 NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
 
 setup(

@@ -3,9 +3,12 @@
 import os
 
 # Before jax is imported; the programs that tests start see one device, as users do.
+DEVICES = "--xla_force_host_platform_device_count=8"
 USER_ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu"}
+if USER_ENVIRONMENT.get("XLA_FLAGS") == DEVICES:  # set by the parent of a test worker
+    del USER_ENVIRONMENT["XLA_FLAGS"]
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = DEVICES
 
 import pathlib
 import subprocess

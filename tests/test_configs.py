@@ -40,7 +40,7 @@ def test_the_smoke_variant_takes_two_steps(name, tmp_path):
 @pytest.mark.parametrize("family", common.QUANTIZERS)
 def test_every_quantizer_is_a_variant_of_every_experiment(family):
     config = _config("quickstart", family)
-    assert config.model.quantizer.name == family
+    assert config.model.quantizer.name == common.QUANTIZERS[family]["name"]
     setup.prepare(config)
 
 

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vq_jax.ops import codebook, distances
+from vq_jax.ops.kmeans import kmeans
 from vq_jax.testing import reference_codebook
 
 
@@ -101,3 +102,69 @@ def test_more_codes_than_vectors_start_all_different_and_near_their_vector():
     assert len(np.unique(np.asarray(rows), axis=0)) == 17
     nearest = distances.squared_distances(rows, z).min(axis=1)
     assert float(nearest.max()) < 0.01
+
+
+def test_a_split_halves_the_count_of_the_most_used_and_takes_the_least():
+    codes = jnp.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    counts = jnp.asarray([9.0, 8.0, 0.1])
+    state = codebook.CodebookState(codes, counts, codes * counts[:, None])
+    after = codebook.split_most_used(state, 0.1, jax.random.key(0))
+    np.testing.assert_allclose(after.counts, [4.5, 8.0, 4.5])
+    np.testing.assert_array_equal(after.codes[:2], codes[:2])
+    np.testing.assert_allclose(after.codes[2], codes[0], rtol=1e-3)
+    assert not np.array_equal(after.codes[2], codes[0])
+    np.testing.assert_allclose(
+        after.sums, after.codes * after.counts[:, None], rtol=1e-6
+    )
+
+
+def test_a_healthy_codebook_is_not_split():
+    state = codebook.new_codebook(_vectors(0, 6, 4))
+    after = codebook.split_most_used(state, 0.1, jax.random.key(0))
+    for old, new in zip(state, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_splits_of_a_collapsed_codebook_leave_no_code_dead():
+    counts = jnp.zeros(64).at[7].set(2_048.0)
+    state = codebook.CodebookState(_vectors(0, 64, 4), counts, _vectors(1, 64, 4))
+    after = codebook.split_most_used(state, 0.1, jax.random.key(0))
+    assert float(after.counts.min()) >= 0.1 * float(after.counts.mean())
+    np.testing.assert_allclose(after.counts.sum(), 2_048.0, rtol=1e-5)
+    assert len(np.unique(np.asarray(after.codes), axis=0)) == 64
+
+
+def test_anchors_move_unused_codes_and_leave_used_ones():
+    codes, anchors = _vectors(0, 4, 3), _vectors(1, 4, 3)
+    probs = jnp.asarray([0.5, 0.5, 0.0, 1e-4])
+    moved = codebook.move_to_anchors(codes, probs, anchors, 0.99)
+    np.testing.assert_array_equal(moved[:2], codes[:2])
+    alpha = np.exp(-np.asarray([0.0, 1e-4]) * 40 / 0.01 - 1e-3)[:, None]
+    expected = (1 - alpha) * codes[2:] + alpha * anchors[2:]
+    np.testing.assert_allclose(moved[2:], expected, rtol=1e-4)
+
+
+def test_kmeans_finds_clusters_that_lie_apart():
+    centres = 10.0 * jnp.eye(4)
+    z = jnp.repeat(centres, 50, axis=0) + 0.1 * _vectors(0, 200, 4)
+    # As many codes as make it likely that each cluster gets one to start with.
+    found = kmeans(z, 16, jax.random.key(1))
+    gap = distances.squared_distances(centres, found).min(axis=1)
+    assert float(gap.max()) < 0.05
+
+
+def test_kmeans_lowers_the_distance_and_keeps_clusters_without_vectors():
+    z = _vectors(0, 40, 3)
+    inertia = [
+        float(
+            distances.squared_distances(
+                z, kmeans(z, 8, jax.random.key(1), iterations=n)
+            )
+            .min(axis=1)
+            .sum()
+        )
+        for n in (0, 1, 10)
+    ]
+    assert inertia[0] > inertia[1] > inertia[2]
+    few = kmeans(z[:3], 8, jax.random.key(1))
+    assert np.all(np.isfinite(few))

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.scipy import special
 from jaxtyping import Array, Float
 
+TINY = 1e-30
 MAX_LOGITS = 2**22
 """Logits held at a time: 16 MiB, and as much again for their gradients."""
 
@@ -47,7 +47,11 @@ def assignment_entropies(
     block_weights = weights.reshape(rows, num_blocks).T
     zeros = (jnp.zeros(()), jnp.zeros(num_codes))
     (sample, probs), _ = jax.lax.scan(body, zeros, (blocks, block_weights))
-    return sample / count, jnp.sum(special.entr(probs / count))
+    probs = probs / count
+    # Bounded from below in the logarithm alone: a code without any probability would
+    # have an infinite derivative, and make NaN of the zeros it meets.
+    mean_entropy = -jnp.sum(probs * jnp.log(jnp.maximum(probs, TINY)))
+    return sample / count, mean_entropy
 
 
 def bit_entropies(

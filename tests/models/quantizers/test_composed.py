@@ -176,3 +176,21 @@ def test_composition_needs_an_inner_quantizer_and_heads_that_divide():
         build_quantizer(ConfigDict({"name": "residual"}), 4, "float32")
     with pytest.raises(InputError, match="num_heads=3 must divide"):
         make("product", num_heads=3)
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["product", "residual", "grouped_residual", "multi_scale", "residual_shared"],
+)
+def test_there_are_no_variables_but_those_of_the_parts(case):
+    _, variables, _ = make(case)
+    names = {str(k.key) for path, _ in _leaves(variables) for k in path if _named(k)}
+    assert not any(name == "inner" for name in names)
+
+
+def _leaves(variables):
+    return jax.tree_util.tree_leaves_with_path(variables)
+
+
+def _named(key):
+    return isinstance(key, jax.tree_util.DictKey)

@@ -78,6 +78,13 @@ class Quantizer(nn.Module):
         """Whether codes need the gradient of `z_q`: no composition may stop it."""
         return False
 
+    def residual_scale(self, level: int) -> tuple[float, ...]:
+        """Size of the codes at a level of a residual quantizer: for all, or a channel.
+
+        Codes that are learnt find their size; those on a fixed grid need it.
+        """
+        return (1.0,)
+
     @property
     def starts_from_data(self) -> bool:
         """Whether `start` has to see a batch before step 0."""

@@ -45,7 +45,6 @@ class FiniteScalarQuantizer(base.Quantizer):
         return len(self.levels)
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
-        """Size of the grid at a level of a residual quantizer: levels^-level."""
         return tuple(float(count) ** -level for count in self.levels)
 
     def __call__(

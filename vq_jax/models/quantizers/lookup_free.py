@@ -54,7 +54,6 @@ class LookupFreeQuantizer(base.Quantizer):
         return self.num_bits
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
-        """Size of the codes at a level of a residual quantizer: 2^-level."""
         return (2.0**-level,) * self.num_bits
 
     def bounded(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:

@@ -8,11 +8,12 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.composed import ComposedQuantizer
 from vq_jax.models.quantizers.product import mean_metrics
 from vq_jax.ops import estimators, resample
 
 
-class MultiScaleQuantizer(base.Quantizer):
+class MultiScaleQuantizer(ComposedQuantizer):
     """Residuals quantised on grids that grow, one codebook for all (VAR 2404.02905).
 
     For each scale s (alg. 1): indices of the residual, averaged down to s x s; its
@@ -35,7 +36,6 @@ class MultiScaleQuantizer(base.Quantizer):
         codebook_weight: 1 in VAR.
     """
 
-    inner: base.Quantizer = None
     scales: tuple[int, ...] = (1, 2, 4, 8, 16)
     num_refiners: int = 4
     refine_ratio: float = 0.5
@@ -54,21 +54,9 @@ class MultiScaleQuantizer(base.Quantizer):
             )
         self.codebook = self.inner.clone()
         self.refiners = [
-            nn.Conv(self.inner.latent_dim, (3, 3), dtype="float32")
+            nn.Conv(self.template.latent_dim, (3, 3), dtype="float32")
             for _ in range(self.num_refiners)
         ]
-
-    @property
-    def codebook_size(self) -> int:
-        return self.inner.codebook_size
-
-    @property
-    def latent_dim(self) -> int:
-        return self.inner.latent_dim
-
-    @property
-    def starts_from_data(self) -> bool:
-        return self.inner.starts_from_data
 
     @property
     def token_axes(self) -> tuple[str, ...]:

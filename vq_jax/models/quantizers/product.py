@@ -5,9 +5,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.composed import ComposedQuantizer
 
 
-class ProductQuantizer(base.Quantizer):
+class ProductQuantizer(ComposedQuantizer):
     """Channels in `num_heads` equal parts, each quantised (Jégou et al. 2011).
 
     With LFQ heads it is the group-wise LFQ of WeTok, with residual heads the grouped
@@ -21,7 +22,6 @@ class ProductQuantizer(base.Quantizer):
         shared: whether one codebook serves all heads.
     """
 
-    inner: base.Quantizer = None
     num_heads: int = 2
     shared: bool = False
 
@@ -31,36 +31,20 @@ class ProductQuantizer(base.Quantizer):
         self.heads = [self.inner.clone() for _ in range(count)]
 
     @property
-    def codebook_size(self) -> int:
-        return self.inner.codebook_size
-
-    @property
     def latent_dim(self) -> int:
-        return self.num_heads * self.inner.latent_dim
+        return self.num_heads * self.template.latent_dim
 
     @property
     def num_codebooks(self) -> int:
-        return self.inner.num_codebooks * (1 if self.shared else self.num_heads)
-
-    @property
-    def hard_in_training(self) -> bool:
-        return self.inner.hard_in_training
-
-    @property
-    def learns_from_output(self) -> bool:
-        return self.inner.learns_from_output
-
-    @property
-    def starts_from_data(self) -> bool:
-        return self.inner.starts_from_data
+        return self.template.num_codebooks * (1 if self.shared else self.num_heads)
 
     @property
     def token_axes(self) -> tuple[str, ...]:
-        inner = self.inner.token_axes
+        inner = self.template.token_axes
         return (*inner[:2], "heads", *inner[2:])
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        inner = self.inner.tokens_shape(height, width)
+        inner = self.template.tokens_shape(height, width)
         return (*inner[:2], self.num_heads, *inner[2:])
 
     def __call__(

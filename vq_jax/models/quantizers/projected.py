@@ -4,9 +4,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.composed import ComposedQuantizer
 
 
-class ProjectedQuantizer(base.Quantizer):
+class ProjectedQuantizer(ComposedQuantizer):
     """A linear map in, any quantizer, a linear map out.
 
     ViT-VQGAN's factorised codes (2110.04627, sec. 3.2): a search in few dimensions uses
@@ -18,44 +19,20 @@ class ProjectedQuantizer(base.Quantizer):
         outer_dim: channels of `z_e` and `z_q`.
     """
 
-    inner: base.Quantizer = None
     outer_dim: int = 64
 
     def setup(self):
         base.check_range("outer_dim", self.outer_dim, 1)
-        self.project_in = nn.Dense(self.inner.latent_dim, dtype="float32")
+        self.project_in = nn.Dense(self.template.latent_dim, dtype="float32")
         self.project_out = nn.Dense(self.outer_dim, dtype="float32")
-
-    @property
-    def codebook_size(self) -> int:
-        return self.inner.codebook_size
 
     @property
     def latent_dim(self) -> int:
         return self.outer_dim
 
     @property
-    def num_codebooks(self) -> int:
-        return self.inner.num_codebooks
-
-    @property
-    def hard_in_training(self) -> bool:
-        return self.inner.hard_in_training
-
-    @property
     def learns_from_output(self) -> bool:
         return True  # the map out does
-
-    @property
-    def starts_from_data(self) -> bool:
-        return self.inner.starts_from_data
-
-    @property
-    def token_axes(self) -> tuple[str, ...]:
-        return self.inner.token_axes
-
-    def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        return self.inner.tokens_shape(height, width)
 
     def __call__(
         self, z_e: Float[Array, "b hq wq d"], *, train: bool

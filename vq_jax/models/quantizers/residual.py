@@ -8,11 +8,12 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
+from vq_jax.models.quantizers.composed import ComposedQuantizer
 from vq_jax.models.quantizers.product import mean_metrics
 from vq_jax.ops import estimators
 
 
-class ResidualQuantizer(base.Quantizer):
+class ResidualQuantizer(ComposedQuantizer):
     """z_q = Σ q_i, q_i the code of z_e - Σ_{j<i} q_j (RQ-VAE 2203.01941, eq. 1-2).
 
     The loss is the mean over levels of the inner losses, and so for commitment RQ-VAE's
@@ -32,7 +33,6 @@ class ResidualQuantizer(base.Quantizer):
         level_dropout: probability, in [0, 1].
     """
 
-    inner: base.Quantizer = None
     num_levels: int = 4
     shared: bool = False
     level_dropout: float = 0.0
@@ -40,9 +40,9 @@ class ResidualQuantizer(base.Quantizer):
     def setup(self):
         base.check_range("num_levels", self.num_levels, 1)
         base.check_range("level_dropout", self.level_dropout, 0.0, 1.0)
-        if self.inner.learns_from_output or not self.inner.hard_in_training:
+        if self.template.learns_from_output or not self.template.hard_in_training:
             raise InputError(
-                f"{type(self.inner).__name__} learns its codes from the gradient of "
+                f"{type(self.template).__name__} learns its codes from the gradient of "
                 "z_q, or is soft in training; a residual quantizer's inner family has "
                 "to be hard and to learn from its own loss: vq, vq_ema, cvq, simvq, "
                 "fsq, lfq or bsq, with estimator straight_through or rotation."
@@ -51,28 +51,16 @@ class ResidualQuantizer(base.Quantizer):
         self.levels = [self.inner.clone() for _ in range(count)]
 
     @property
-    def codebook_size(self) -> int:
-        return self.inner.codebook_size
-
-    @property
-    def latent_dim(self) -> int:
-        return self.inner.latent_dim
-
-    @property
     def num_codebooks(self) -> int:
-        return self.inner.num_codebooks * (1 if self.shared else self.num_levels)
-
-    @property
-    def starts_from_data(self) -> bool:
-        return self.inner.starts_from_data
+        return self.template.num_codebooks * (1 if self.shared else self.num_levels)
 
     @property
     def token_axes(self) -> tuple[str, ...]:
-        inner = self.inner.token_axes
+        inner = self.template.token_axes
         return (*inner[:2], "levels", *inner[2:])
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        inner = self.inner.tokens_shape(height, width)
+        inner = self.template.tokens_shape(height, width)
         return (*inner[:2], self.num_levels, *inner[2:])
 
     def __call__(
@@ -131,10 +119,8 @@ class ResidualQuantizer(base.Quantizer):
         return jnp.where(level < kept, indices, -1)
 
     def _scale(self, level: int):
-        scale = getattr(self.inner, "residual_scale", None)
-        if scale is None:
-            return jnp.ones(())
-        return jnp.asarray(scale(level), jnp.float32).reshape(1, 1, 1, -1)
+        scale = jnp.asarray(self.template.residual_scale(level), jnp.float32)
+        return scale.reshape(1, 1, 1, -1)
 
     @nn.nowrap
     def _levels(self):

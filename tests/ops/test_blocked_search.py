@@ -1,0 +1,59 @@
+"""The search in blocks is the search."""
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from vq_jax.ops import distances
+from vq_jax.testing import reference_codebook
+
+
+@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.given(
+    n=st.integers(1, 9),
+    k=st.integers(1, 23),
+    d=st.integers(1, 3),
+    block=st.integers(1, 25),
+    seed=st.integers(0, 2**16),
+)
+def test_blocks_give_the_brute_force_answer_with_ties(n, k, d, block, seed):
+    # Small whole numbers: many ties, and no rounding that could decide one.
+    rng = np.random.default_rng(seed)
+    z = rng.integers(-2, 3, (n, d)).astype(np.float32)
+    codes = rng.integers(-2, 3, (k, d)).astype(np.float32)
+    found = distances.nearest_code(jnp.asarray(z), jnp.asarray(codes), block_size=block)
+    np.testing.assert_array_equal(found, reference_codebook.nearest_code(z, codes))
+
+
+def test_the_block_size_picks_itself_and_memory_stays_below_the_full_matrix(
+    monkeypatch,
+):
+    monkeypatch.setattr(distances, "MAX_SCORES", 2**18)
+    z = jax.ShapeDtypeStruct((1_024, 8), jnp.float32)
+    codes = jax.ShapeDtypeStruct((2**14, 8), jnp.float32)
+    compiled = jax.jit(distances.nearest_code).lower(z, codes).compile()
+    full = 4 * 1_024 * 2**14
+    assert compiled.memory_analysis().temp_size_in_bytes < full / 8
+
+
+def test_blocks_of_real_codes_agree_with_one_block_up_to_near_ties():
+    z = jax.random.normal(jax.random.key(0), (64, 16))
+    codes = jax.random.normal(jax.random.key(1), (1_000, 16))
+    one = distances.nearest_code(z, codes, block_size=1_000)
+    many = distances.nearest_code(z, codes, block_size=96)
+    squared = np.asarray(distances.squared_distances(z, codes))
+    rows = np.arange(64)
+    np.testing.assert_allclose(squared[rows, one], squared[rows, many], rtol=1e-5)
+    assert np.mean(one == many) > 0.99
+
+
+@pytest.mark.parametrize("index", [0, 5, 6, 12])
+def test_the_overlap_of_the_last_block_does_not_count_twice(index):
+    codes = np.full((13, 2), 9.0, np.float32)
+    codes[[index, 12]] = 0.0  # the lowest of two equal codes wins
+    z = jnp.zeros((3, 2))
+    found = distances.nearest_code(z, jnp.asarray(codes), block_size=7)
+    np.testing.assert_array_equal(found, [index] * 3)
