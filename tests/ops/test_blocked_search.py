@@ -10,22 +10,35 @@ from hypothesis import strategies as st
 from vq_jax.ops import distances
 from vq_jax.testing import reference_codebook
 
+# Few shapes, since each one compiles, but every kind: one code, blocks of one code,
+# that divide the codebook, that do not, that overlap by all but one, larger than it.
+SHAPES = [(1, 1), (1, 4), (7, 1), (12, 4), (13, 4), (13, 12), (13, 99)]
+
+
+def _whole_numbers(rng, *shape):
+    """Small: many ties, and no rounding that could decide one."""
+    return rng.integers(-2, 3, shape).astype(np.float32)
+
 
 @hypothesis.settings(max_examples=25, deadline=None)
-@hypothesis.given(
-    n=st.integers(1, 9),
-    k=st.integers(1, 23),
-    d=st.integers(1, 3),
-    block=st.integers(1, 25),
-    seed=st.integers(0, 2**16),
-)
-def test_blocks_give_the_brute_force_answer_with_ties(n, k, d, block, seed):
-    # Small whole numbers: many ties, and no rounding that could decide one.
+@hypothesis.given(shape=st.sampled_from(SHAPES), seed=st.integers(0, 2**16))
+def test_blocks_give_the_brute_force_answer_with_ties(shape, seed):
+    size, block = shape
     rng = np.random.default_rng(seed)
-    z = rng.integers(-2, 3, (n, d)).astype(np.float32)
-    codes = rng.integers(-2, 3, (k, d)).astype(np.float32)
+    z, codes = _whole_numbers(rng, 9, 2), _whole_numbers(rng, size, 2)
     found = distances.nearest_code(jnp.asarray(z), jnp.asarray(codes), block_size=block)
     np.testing.assert_array_equal(found, reference_codebook.nearest_code(z, codes))
+
+
+@pytest.mark.parametrize("size", [256, 257, 300, 383])
+def test_automatic_blocks_give_the_brute_force_answer_with_ties(size, monkeypatch):
+    monkeypatch.setattr(distances, "MAX_SCORES", 1)  # the smallest: 128 codes
+    rng = np.random.default_rng(size)
+    z, codes = _whole_numbers(rng, 2, 6, 4), _whole_numbers(rng, size, 4)
+    found = jax.jit(distances.nearest_code)(z, codes)
+    expected = reference_codebook.nearest_code(z.reshape(-1, 4), codes)
+    np.testing.assert_array_equal(found, expected.reshape(2, 6))
+    assert expected.max() >= 128  # else the first block alone would do
 
 
 def test_the_block_size_picks_itself_and_memory_stays_below_the_full_matrix(

@@ -19,7 +19,16 @@ def test_code_counts_match_bincount(grid, masked):
     )
     kept = indices if mask is None else indices[mask]
     assert found.dtype == jnp.int32
-    np.testing.assert_array_equal(found, np.bincount(kept.ravel(), minlength=11))
+    np.testing.assert_array_equal(found, [np.bincount(kept.ravel(), minlength=11)])
+
+
+def test_code_counts_tell_codebooks_apart_and_leave_dropped_levels_out():
+    indices = jnp.asarray([[[0, 2], [0, -1]], [[1, 2], [2, 0]]])
+    found = code_usage.code_counts(indices, 3, num_codebooks=2)
+    np.testing.assert_array_equal(found, [[2, 1, 1], [1, 0, 2]])
+    assert code_usage.usage(found) == pytest.approx(5 / 6)
+    each = [code_usage.perplexity(row) for row in found]
+    np.testing.assert_allclose(code_usage.perplexity(found), np.mean(each), rtol=1e-6)
 
 
 @hypothesis.settings(max_examples=25, deadline=None)

@@ -1,43 +1,57 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from vq_jax.ops import estimators, vectors
+from vq_jax.testing import reference_quantizers
 
 
 def _normal(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
+def _gradients(estimator, z, z_q, g):
+    loss = lambda z, z_q: jnp.sum(g * estimator(z, z_q))  # noqa: E731
+    return jax.jit(jax.grad(loss, argnums=(0, 1)))(z, z_q)
+
+
 def test_the_rotation_trick_has_the_value_of_the_code_and_the_papers_gradient():
     z, z_q, g = (_normal(i, 9, 4) for i in range(3))
     np.testing.assert_array_equal(jax.jit(estimators.rotation_trick)(z, z_q), z_q)
-    found = jax.grad(lambda z: jnp.sum(g * estimators.rotation_trick(z, z_q)))(z)
-    z64, q64, g64 = (np.asarray(x, np.float64) for x in (z, z_q, g))
-    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
-    e, q = unit(z64), unit(q64)
-    w = unit(e + q)
-    dot = lambda a, b: (a * b).sum(1, keepdims=True)  # noqa: E731
-    scale = np.linalg.norm(q64, axis=1, keepdims=True)
-    scale = scale / np.linalg.norm(z64, axis=1, keepdims=True)
-    expected = scale * (g64 - 2 * w * dot(w, g64) + 2 * e * dot(q, g64))
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    to_z, to_code = _gradients(estimators.rotation_trick, z, z_q, g)
+    expected = reference_quantizers.rotation_gradient(z, z_q, g)
+    np.testing.assert_allclose(to_z, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(to_code, np.zeros((9, 4)))
 
 
 def test_the_rotation_is_one_and_turns_z_into_the_code():
     z, z_q = _normal(0, 1, 4), _normal(1, 1, 4)
-    jacobian = jax.jacobian(lambda z: estimators.rotation_trick(z, z_q)[0])(z)[:, 0]
+    turn = jax.jacobian(lambda z: estimators.rotation_trick(z, z_q)[0])
+    jacobian = jax.jit(turn)(z)[:, 0]
     scale = np.linalg.norm(z_q) / np.linalg.norm(z)
     rotation = np.asarray(jacobian) / scale
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(4), atol=1e-5)
     np.testing.assert_allclose(jacobian @ z[0], z_q[0], rtol=1e-4, atol=1e-5)
 
 
-def test_the_rotation_trick_is_finite_at_zero_and_at_the_opposite():
-    z = jnp.asarray([[0.0, 0.0], [1.0, -2.0], [1.0, 2.0]])
-    z_q = jnp.asarray([[1.0, 1.0], [-1.0, 2.0], [0.0, 0.0]])
-    grad = jax.grad(lambda z: jnp.sum(estimators.rotation_trick(z, z_q)))(z)
-    assert np.all(np.isfinite(grad))
+@pytest.mark.parametrize(
+    ("z", "z_q"),
+    [
+        ([0.0, 0.0], [1.0, 1.0]),  # no direction to turn from
+        ([1.0, -2.0], [-1.0, 2.0]),  # opposite: no plane to turn in
+        ([1.0, 2.0], [0.0, 0.0]),  # no direction to turn to
+        ([0.0, 0.0], [0.0, 0.0]),
+        ([1e-9, 0.0], [3.0, 4.0]),  # shorter than the bound on lengths
+    ],
+)
+def test_the_rotation_trick_keeps_its_formula_where_no_rotation_exists(z, z_q):
+    z, z_q, g = jnp.asarray([z]), jnp.asarray([z_q]), jnp.asarray([[1.5, -0.5]])
+    np.testing.assert_array_equal(estimators.rotation_trick(z, z_q), z_q)
+    to_z, _ = _gradients(estimators.rotation_trick, z, z_q, g)
+    expected = reference_quantizers.rotation_gradient(z, z_q, g)
+    assert np.all(np.isfinite(expected))
+    np.testing.assert_allclose(to_z, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_diveq_keeps_the_distance_whatever_the_noise():
@@ -52,6 +66,36 @@ def test_diveq_keeps_the_distance_whatever_the_noise():
     )
 
 
-def test_the_norm_of_zero_has_gradient_zero():
-    grad = jax.grad(lambda x: vectors.norm(x)[0, 0])(jnp.zeros((1, 3)))
-    np.testing.assert_array_equal(grad, np.zeros((1, 3)))
+@pytest.mark.parametrize("noise_scale", [0.0, 0.5])
+def test_diveq_has_the_gradients_of_its_formula_with_the_direction_held(noise_scale):
+    z, z_q, g = (_normal(i, 3, 4) for i in range(3))
+    noise = noise_scale * _normal(3, 3, 4)
+    z64, code64, g64 = (np.asarray(x, np.float64) for x in (z, z_q, g))
+    direction = reference_quantizers.unit(code64 - z64 + np.float64(noise))
+
+    def loss(z, z_q):
+        return np.sum(g64 * reference_quantizers.diveq(z, z_q, direction))
+
+    def slopes(of, step=1e-6):
+        slopes = np.zeros(z64.size)
+        for i in range(z64.size):
+            move = step * np.eye(z64.size)[i].reshape(z64.shape)
+            slopes[i] = of(move) - of(-move)
+        return slopes.reshape(z64.shape) / (2 * step)
+
+    to_z, to_code = _gradients(
+        lambda z, z_q: estimators.diveq(z, z_q, noise), z, z_q, g
+    )
+    expected = slopes(lambda move: loss(z64 + move, code64))
+    np.testing.assert_allclose(to_z, expected, rtol=1e-4, atol=1e-5)
+    expected = slopes(lambda move: loss(z64, code64 + move))
+    np.testing.assert_allclose(to_code, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_diveq_on_a_code_passes_the_gradient_to_z_alone():
+    z, g = _normal(0, 2, 3), _normal(1, 2, 3)
+    estimator = lambda z, z_q: estimators.diveq(z, z_q, jnp.zeros_like(z))  # noqa: E731
+    np.testing.assert_array_equal(estimator(z, z), z)
+    to_z, to_code = _gradients(estimator, z, z, g)
+    np.testing.assert_array_equal(to_z, g)
+    np.testing.assert_array_equal(to_code, np.zeros((2, 3)))
