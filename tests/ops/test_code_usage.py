@@ -31,6 +31,26 @@ def test_code_counts_tell_codebooks_apart_and_leave_dropped_levels_out():
     np.testing.assert_allclose(code_usage.perplexity(found), np.mean(each), rtol=1e-6)
 
 
+@pytest.mark.parametrize("codebooks", [1, 2, 6])
+def test_code_counts_of_codebooks_match_bincount_with_masks_and_drops(codebooks):
+    # The last axes, flattened, run over the codebooks: 2 x 3 of them at most.
+    indices = np.random.default_rng(0).integers(-2, 5, (4, 7, 2, 3))
+    mask = np.asarray([True, False, True, True])
+    found = code_usage.code_counts(
+        jnp.asarray(indices), 5, jnp.asarray(mask), num_codebooks=codebooks
+    )
+    columns = indices[mask].reshape(-1, codebooks).T
+    expected = [np.bincount(column[column >= 0], minlength=5) for column in columns]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_usage_and_perplexity_are_means_over_codebooks():
+    # An unused codebook counts as one with a single code, and does not spoil the mean.
+    counts = jnp.asarray([[4, 4, 4, 4], [9, 9, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(code_usage.usage(counts), (4 + 2 + 0) / 12, rtol=1e-6)
+    np.testing.assert_allclose(code_usage.perplexity(counts), (4 + 2 + 1) / 3, 1e-6)
+
+
 @hypothesis.settings(max_examples=25, deadline=None)
 @hypothesis.given(used=st.integers(1, 16), seed=st.integers(0, 2**16))
 def test_usage_and_perplexity_match_the_definition(used, seed):

@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from vq_jax.ops import codebook, distances
-from vq_jax.ops.kmeans import kmeans
 from vq_jax.testing import reference_codebook
 
 
@@ -119,10 +118,29 @@ def test_a_split_halves_the_count_of_the_most_used_and_takes_the_least():
 
 
 def test_a_healthy_codebook_is_not_split():
-    state = codebook.new_codebook(_vectors(0, 6, 4))
-    after = codebook.split_most_used(state, 0.1, jax.random.key(0))
+    # The least used code is at the threshold, a quarter of the mean, and not below it.
+    counts = jnp.asarray([1.0, 7.0, 4.0, 4.0])
+    state = codebook.CodebookState(_vectors(0, 4, 3), counts, _vectors(1, 4, 3))
+    after = codebook.split_most_used(state, 0.25, jax.random.key(0))
     for old, new in zip(state, after, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_splits_follow_one_another_and_stop_at_their_limit():
+    counts = jnp.asarray([16.0, 0.1, 0.2, 0.3])
+    codes = 10.0 + _vectors(0, 4, 3)
+    state = codebook.CodebookState(codes, counts, codes * counts[:, None])
+    twice = codebook.split_most_used(state, 0.5, jax.random.key(0), max_splits=2)
+    # 16 into 8 and 8, then the first 8 into 4 and 4; the counts of codes 1 and 2 go.
+    np.testing.assert_allclose(twice.counts, [4.0, 8.0, 4.0, 0.3])
+    np.testing.assert_allclose(twice.counts.sum(), counts.sum() - 0.1 - 0.2)
+    np.testing.assert_array_equal(twice.codes[3], codes[3])
+    for k in (1, 2):
+        assert 0 < np.abs(twice.codes[k] / codes[0] - 1).max() <= 0.001 + 1e-6
+    assert not np.array_equal(twice.codes[1], twice.codes[2])
+    np.testing.assert_allclose(
+        twice.sums, twice.codes * twice.counts[:, None], rtol=1e-6
+    )
 
 
 def test_splits_of_a_collapsed_codebook_leave_no_code_dead():
@@ -144,27 +162,13 @@ def test_anchors_move_unused_codes_and_leave_used_ones():
     np.testing.assert_allclose(moved[2:], expected, rtol=1e-4)
 
 
-def test_kmeans_finds_clusters_that_lie_apart():
-    centres = 10.0 * jnp.eye(4)
-    z = jnp.repeat(centres, 50, axis=0) + 0.1 * _vectors(0, 200, 4)
-    # As many codes as make it likely that each cluster gets one to start with.
-    found = kmeans(z, 16, jax.random.key(1))
-    gap = distances.squared_distances(centres, found).min(axis=1)
-    assert float(gap.max()) < 0.05
-
-
-def test_kmeans_lowers_the_distance_and_keeps_clusters_without_vectors():
-    z = _vectors(0, 40, 3)
-    inertia = [
-        float(
-            distances.squared_distances(
-                z, kmeans(z, 8, jax.random.key(1), iterations=n)
-            )
-            .min(axis=1)
-            .sum()
+def test_anchors_are_a_matter_of_shares_and_not_of_the_number_of_codes():
+    # A code with the mean share 1/k moves as far in every codebook.
+    moved = [
+        codebook.move_to_anchors(
+            jnp.zeros((k, 1)), jnp.full(k, 1 / k), jnp.ones((k, 1)), 0.0
         )
-        for n in (0, 1, 10)
+        for k in (2, 64)
     ]
-    assert inertia[0] > inertia[1] > inertia[2]
-    few = kmeans(z[:3], 8, jax.random.key(1))
-    assert np.all(np.isfinite(few))
+    np.testing.assert_allclose(moved[0], np.exp(-10.001), rtol=1e-3)
+    np.testing.assert_allclose(moved[1], np.exp(-10.001), rtol=1e-3)

@@ -134,7 +134,7 @@ def test_bit_entropies_have_finite_gradients_where_some_bits_are_certain():
 
 def test_orthogonality_is_the_penalty_on_the_whole_matrix():
     codes = _normal(0, 7, 3)
-    expected = reference_quantizers.orthogonality(codes)
+    expected = reference_quantizers.orthogonality(np.asarray(codes))
     np.testing.assert_allclose(entropy.orthogonality(codes), expected, rtol=1e-5)
     np.testing.assert_allclose(entropy.orthogonality(9.0 * codes), expected, rtol=1e-5)
     np.testing.assert_allclose(entropy.orthogonality(3.0 * jnp.eye(4)), 0, atol=1e-6)

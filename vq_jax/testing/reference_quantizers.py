@@ -26,15 +26,11 @@ def diveq(z: np.ndarray, z_q: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return z + np.linalg.norm(z_q - z, axis=-1, keepdims=True) * direction
 
 
-def entropy(probs: np.ndarray) -> np.ndarray:
-    """-Σ p ln p over the last axis."""
-    return -xlogy(probs, probs).sum(axis=-1)
-
-
 def assignment_entropies(logits: np.ndarray) -> tuple[float, float]:
     """(mean of the rows' entropies, entropy of the rows' mean) of softmax(logits)."""
     probs = softmax(np.float64(logits), axis=1)
-    return entropy(probs).mean(), entropy(probs.mean(axis=0))
+    mean = probs.mean(axis=0)
+    return -xlogy(probs, probs).sum(axis=1).mean(), -xlogy(mean, mean).sum()
 
 
 def sign_codes(bits: int, scale: float) -> np.ndarray:
