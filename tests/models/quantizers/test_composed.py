@@ -171,6 +171,20 @@ def test_a_wrong_number_of_tokens_is_named():
         module.apply(variables, jnp.zeros((1, 20), jnp.int32), method="lookup")
 
 
+@pytest.mark.parametrize(
+    ("case", "inner", "message"),
+    [
+        ("product", {"name": "none"}, "cannot be built on IdentityQuantizer"),
+        ("residual", {"name": "multi_scale", "inner": EMA}, "cannot be built on Multi"),
+        ("multi_scale", {"name": "product", "inner": EMA}, "one code a position"),
+        ("multi_scale", {"name": "ibq", "codebook_size": 16}, "one code a position"),
+    ],
+)
+def test_what_cannot_be_composed_is_named(case, inner, message):
+    with pytest.raises(InputError, match=message):
+        make(case, inner=inner)
+
+
 def test_composition_needs_an_inner_quantizer_and_heads_that_divide():
     with pytest.raises(InputError, match="inner is missing"):
         build_quantizer(ConfigDict({"name": "residual"}), 4, "float32")

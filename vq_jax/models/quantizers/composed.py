@@ -1,5 +1,6 @@
 """What quantizers have in common that are built on another."""
 
+from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 
 
@@ -11,6 +12,15 @@ class ComposedQuantizer(base.Quantizer):
     """
 
     inner: base.Quantizer = None
+
+    def setup(self):
+        inner = self.template
+        if not inner.codebook_size or inner.token_axes[:2] != ("hq", "wq"):
+            raise InputError(
+                f"config.model.quantizer: {type(self).__name__} cannot be built on "
+                f"{type(inner).__name__}; its inner quantizer needs codes, on the grid "
+                "of z_e: any family but 'none' and 'multi_scale'."
+            )
 
     @property
     def template(self) -> base.Quantizer:

@@ -28,7 +28,8 @@ class MultiScaleQuantizer(ComposedQuantizer):
     Indices are [b, Σ s²], coarse to fine, each grid row by row.
 
     Attributes:
-        inner: quantizer with a codebook: vq, vq_ema, cvq or simvq.
+        inner: quantizer with a codebook: vq, vq_ema, cvq or simvq; its restarts take
+            vectors of the last scale.
         scales: sides of the grids; the last is that of the latent grid, a square.
         num_refiners: 0 for no φ; 4 in VAR.
         refine_ratio: 0.5 in VAR.
@@ -43,6 +44,13 @@ class MultiScaleQuantizer(ComposedQuantizer):
     codebook_weight: float = 1.0
 
     def setup(self):
+        super().setup()
+        if self.template.token_axes != ("hq", "wq") or self.learns_from_output:
+            raise InputError(
+                "config.model.quantizer.inner: multi_scale needs one code a "
+                "position and codes that learn from their own loss: vq, vq_ema, cvq or "
+                f"simvq, not {type(self.template).__name__}."
+            )
         base.check_range("num_refiners", self.num_refiners, 0)
         base.check_range("refine_ratio", self.refine_ratio, 0.0, 1.0)
         base.check_range("commitment_weight", self.commitment_weight, 0.0)

@@ -26,6 +26,7 @@ class ProductQuantizer(ComposedQuantizer):
     shared: bool = False
 
     def setup(self):
+        super().setup()
         base.check_range("num_heads", self.num_heads, 1)
         count = 1 if self.shared else self.num_heads
         self.heads = [self.inner.clone() for _ in range(count)]

@@ -38,6 +38,7 @@ class ResidualQuantizer(ComposedQuantizer):
     level_dropout: float = 0.0
 
     def setup(self):
+        super().setup()
         base.check_range("num_levels", self.num_levels, 1)
         base.check_range("level_dropout", self.level_dropout, 0.0, 1.0)
         if self.template.learns_from_output or not self.template.hard_in_training:
