@@ -37,7 +37,7 @@ def assignment_entropies(
         log_probs = jax.nn.log_softmax(logits_fn(block).astype(jnp.float32))
         probs = jnp.exp(log_probs)
         sample = -jnp.sum(probs * log_probs, axis=1)
-        return jnp.sum(weight * sample), weight @ probs
+        return jnp.sum(weight * sample), _product(weight, probs)
 
     def body(sums, block):
         return jax.tree.map(jnp.add, sums, block_sums(*block)), None
@@ -77,15 +77,20 @@ def bit_entropies(
         table = (2.0 * inverse_temperature * scale) * signs.T
 
         def logits_fn(rows, table=table):
-            return rows @ table
+            return _product(rows, table)
 
         total += assignment_entropies(logits_fn, part, 2**width)[1]
     return sample, total
 
 
+def _product(a, b):
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
 def _binary_entropy(logits):
     """Entropy of Bernoulli(σ(logits)); exact in both tails, finite gradients."""
-    return jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)
+    size = jnp.abs(logits)  # it is even, and the lower tail does not cancel
+    return jax.nn.softplus(-size) + size * jax.nn.sigmoid(-size)
 
 
 def orthogonality(codebook: Float[Array, "k d"]) -> Float[Array, ""]:
@@ -97,6 +102,6 @@ def orthogonality(codebook: Float[Array, "k d"]) -> Float[Array, ""]:
     codes = codebook.astype(jnp.float32)
     squares = jnp.sum(codes**2, axis=1, keepdims=True)
     codes = codes * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))
-    gram = codes.T @ codes
+    gram = _product(codes.T, codes)
     size = codebook.shape[0]
     return jnp.sum(gram**2) / size**2 - 1.0 / size
