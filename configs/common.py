@@ -75,6 +75,7 @@ def defaults() -> ConfigDict:
     # time: it fits the current encoder, so measure before you combine the two.
     config.ema_decay = 0.0
     config.log_every = 50
+    config.usage_window = 1_024  # images that train/usage and perplexity count over
     config.image_every = 1_000
 
     config.data = ConfigDict(

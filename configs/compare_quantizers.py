@@ -76,8 +76,11 @@ def quantizer(family: str, bits: int) -> dict:
         raise ValueError("multi_scale has other numbers of tokens: nothing to compare.")
     name = common.QUANTIZERS[family]["name"]
     fields = _size(name, bits)
+    # What takes some thousand steps by default has to happen within these few.
     if name in ("gumbel", "soft"):
         fields["anneal_steps"] = 200
+    if name == "cvq":
+        fields["decay"] = 0.9
     return common.quantizer(family, **fields)
 
 

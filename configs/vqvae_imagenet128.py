@@ -17,6 +17,7 @@ from configs import common
 def get_config(variant: str = ""):
     config = common.defaults()
     config.num_steps = 250_000
+    config.usage_window = 50_000  # as many as the validation split has
     config.batch_size = 128
     config.log_every = 100
     config.image_every = 10_000

@@ -80,3 +80,16 @@ def test_usage_and_perplexity_at_the_edges(counts, usage, perplexity):
 def test_bits_per_pixel_of_vqgan_f16():
     # 256 tokens of 10 bits for 256 x 256 pixels.
     assert code_usage.bits_per_pixel(256, 1024, 256 * 256) == 0.0390625
+
+
+def test_a_window_counts_whole_batches_and_keeps_the_last_whole_one():
+    window = code_usage.new_window(1, 3)
+    batches = jnp.asarray([[[2, 0, 0]], [[1, 1, 0]], [[0, 0, 2]], [[0, 2, 0]]])
+    seen = []
+    for counts in batches:
+        window = code_usage.extend_window(window, counts, 2, 4)
+        seen.append(float(code_usage.window_summary(window)["usage"]))
+    # In progress; the first window; still the first; the second.
+    np.testing.assert_allclose(seen, [1 / 3, 2 / 3, 2 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_array_equal(window.last, [[0, 2, 2]])
+    assert window.num_images == 0

@@ -53,6 +53,7 @@ def test_the_state_of_a_family_survives_bit_for_bit(case, tmp_path, batches):
         variables={base.STATE: variables[base.STATE]},
         opt_state=optax.adam(1e-3).init(params),
         ema_params={},
+        usage={},
     )
     checkpointer = Checkpointer(tmp_path, quickstart.get_config("smoke"))
     checkpointer.save(1, state, batches)

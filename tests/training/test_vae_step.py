@@ -4,6 +4,8 @@ import numpy as np
 import optax
 import pytest
 
+from vq_jax.ops import code_usage
+from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
 from vq_jax.training import sharding, vae_step
 from vq_jax.training.state import create_state
@@ -145,3 +147,26 @@ def test_a_start_from_data_uses_the_whole_codebook():
         for s in (state, start(state, tiny.batch(8), KEY))
     ]
     assert usage[0] < usage[1] == 1.0
+
+
+def test_usage_over_a_window_does_not_depend_on_the_batch_size():
+    # No update, so that all batch sizes see the same model.
+    model, tx = tiny.model("fsq"), optax.set_to_zero()
+    logged = []
+    for size in (4, 8):
+        state = create_state(model, tx, KEY, image_size=16, ema_decay=0.0)
+        step = jax.jit(
+            vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS, usage_window=8)
+        )
+        for first in range(0, 24, size):
+            images = tiny.images(24)[first : first + size]
+            state, metrics = step(state, {"image": jnp.asarray(images)}, KEY)
+        logged.append((metrics["train/usage"], metrics["train/perplexity"]))
+    indices = model.apply(
+        {"params": state.params},
+        image_ops.from_uint8(jnp.asarray(tiny.images(24)[16:])),
+        method="encode",
+    )
+    counts = code_usage.code_counts(indices, model.quantizer.codebook_size)
+    assert logged[0] == logged[1]
+    assert logged[0] == (code_usage.usage(counts), code_usage.perplexity(counts))

@@ -1,10 +1,21 @@
 """How a codebook is used: counts, usage, perplexity, rate."""
 
 import math
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy import special
 from jaxtyping import Array, Bool, Float, Int, Num
+
+from vq_jax.typing import Leaf
+
+
+class UsageWindow(NamedTuple):
+    """Counts of codes over windows of a fixed number of images, one after another."""
+
+    counts: Leaf  # int32 [num_codebooks, k]: of the window in progress
+    num_images: Leaf  # int32 []: images in it
+    last: Leaf  # int32 [num_codebooks, k]: of the last whole window
 
 
 def code_counts(
@@ -57,9 +68,39 @@ def bits_per_pixel(tokens_per_image: int, codebook_size: int, pixels: int) -> fl
     return tokens_per_image * math.log2(codebook_size) / pixels
 
 
-def summary(
-    indices: Int[Array, "b *tokens"], codebook_size: int
-) -> dict[str, Float[Array, ""]]:
-    """usage and perplexity of one batch, for logs: both grow with the batch."""
-    counts = code_counts(indices, codebook_size)
+def new_window(num_codebooks: int, codebook_size: int) -> UsageWindow:
+    """A window without images."""
+    shape = (num_codebooks, codebook_size)
+    return UsageWindow(
+        counts=jnp.zeros(shape, jnp.int32),
+        num_images=jnp.zeros((), jnp.int32),
+        last=jnp.zeros(shape, jnp.int32),
+    )
+
+
+def extend_window(
+    window: UsageWindow, counts: Int[Array, "c k"], num_images: int, size: int
+) -> UsageWindow:
+    """The window with a batch more; at `size` images or more it is whole.
+
+    A batch goes into one window undivided. So of batch sizes that divide `size`, all
+    give the same whole windows.
+    """
+    counts = window.counts + counts
+    num_images = window.num_images + num_images
+    whole = num_images >= size
+    return UsageWindow(
+        counts=jnp.where(whole, 0, counts),
+        num_images=jnp.where(whole, 0, num_images),
+        last=jnp.where(whole, counts, window.last),
+    )
+
+
+def window_summary(window: UsageWindow) -> dict[str, Float[Array, ""]]:
+    """usage and perplexity of the last whole window; at first, of the one in progress.
+
+    They don't depend on the batch size, and compare with those of a split of as many
+    images.
+    """
+    counts = jnp.where(jnp.any(window.last > 0), window.last, window.counts)
     return {"usage": usage(counts), "perplexity": perplexity(counts)}

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 from vq_jax.errors import InputError
 
 MAX_SCORES = 2**24
-"""Distances held at a time by default: 64 MiB."""
+"""Distances held at a time by default: 64 MiB; at least 128 codes are compared."""
 
 
 def squared_distances(

@@ -20,6 +20,7 @@ FREE_FIELDS = (
     "checkpoint",
     "eval",
     "log_every",
+    "usage_window",
     "data.on_error",
     "data.data_dir",
     "image_every",

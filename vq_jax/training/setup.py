@@ -22,6 +22,7 @@ LIMITS = {
     "seed": (0, 2**32 - 1),
     "num_steps": (1, math.inf),
     "log_every": (1, math.inf),
+    "usage_window": (1, math.inf),
     "image_every": (0, math.inf),
     "ema_decay": (0.0, 0.999_999),
     "data.image_size": (1, math.inf),
@@ -101,6 +102,7 @@ def prepare(config: ConfigDict) -> Setup:
             loss_weights=loss_weights,
             ema_decay=config.ema_decay,
             accumulation=config.optim.accumulation,
+            usage_window=config.usage_window,
         ),
     )
 

@@ -7,6 +7,8 @@ from flax import struct
 from jaxtyping import Array, Key
 
 from vq_jax.models.autoencoder import Autoencoder
+from vq_jax.models.quantizers.base import Quantizer
+from vq_jax.ops import code_usage
 from vq_jax.typing import Leaf
 
 
@@ -19,6 +21,7 @@ class TrainState:
     variables: Leaf  # collections that no gradient learns, such as an EMA codebook
     opt_state: Leaf
     ema_params: Leaf  # averaged `params`, or {} where no average is kept
+    usage: Leaf  # UsageWindow of the codes, or {} where there are none
 
     def apply_gradients(
         self, grads, tx: optax.GradientTransformation, *, ema_decay: float
@@ -66,4 +69,11 @@ def create_state(
         opt_state=tx.init(params),
         # A copy, because a donated buffer may not occur twice in a state.
         ema_params=jax.tree.map(jnp.copy, params) if ema_decay else {},
+        usage=_new_usage(model.quantizer),
     )
+
+
+def _new_usage(quantizer: Quantizer):
+    if not quantizer.codebook_size:
+        return {}
+    return code_usage.new_window(quantizer.num_codebooks, quantizer.codebook_size)

@@ -10,12 +10,15 @@ from vq_jax.losses import terms
 from vq_jax.losses.weighted import weighted_sum
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.quantizers import base
+from vq_jax.ops import code_usage
 from vq_jax.ops import images as image_ops
 from vq_jax.training import rng
 from vq_jax.training.state import TrainState
 
 STREAMS = ("codebook", "posterior")
 RECORDED = (base.STATISTICS, base.CANDIDATES)
+COUNTS = "code_counts"
+SUMMED = (base.STATISTICS, COUNTS)  # over the parts of a batch
 
 
 def make_vae_step(
@@ -25,6 +28,7 @@ def make_vae_step(
     loss_weights: Mapping[str, float],
     ema_decay: float = 0.0,
     accumulation: int = 1,
+    usage_window: int = 1_024,
 ) -> Callable:
     """Returns `step(state, batch, key) -> (state, metrics)`, for the global batch.
 
@@ -32,7 +36,7 @@ def make_vae_step(
     through in so many equal parts; gradients are means and codebook statistics sums
     over all parts, so the update is that of the whole batch, in less memory. Metrics
     are float32 scalars, losses unweighted, means over the batch; usage and perplexity
-    are means over its parts, and so below those of the whole.
+    are those of the last `usage_window` images (`code_usage.window_summary`).
     """
 
     def loss_fn(params, variables, images, keys):
@@ -45,6 +49,7 @@ def make_vae_step(
         )
         losses = terms.autoencoder_terms(model, output, images, tuple(loss_weights))
         total, logs = weighted_sum(losses, loss_weights)
+        recorded = {**recorded, COUNTS: _code_counts(model, output.quantized.indices)}
         return total, (recorded, {"loss": total, **logs, **output.quantized.metrics})
 
     def gradients(state, images, keys):
@@ -63,18 +68,26 @@ def make_vae_step(
             )
         metrics["grad_norm"] = optax.tree.norm(grads)
         state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
-        variables = {"params": state.params, **state.variables}
-        _, updated = model.apply(
-            {**variables, **recorded},
-            method="update_codebook",
-            mutable=list(variables),
-        )
-        updated = dict(updated)
-        state = state.replace(params=updated.pop("params"), variables=updated)
-        metrics = {f"train/{name}": value for name, value in metrics.items()}
-        return state, metrics
+        counts = recorded.pop(COUNTS)
+        if state.usage:
+            usage = code_usage.extend_window(
+                state.usage, counts, len(batch["image"]), usage_window
+            )
+            state = state.replace(usage=usage)
+            metrics |= code_usage.window_summary(usage)
+        state = _update_codebook(model, state, recorded)
+        return state, {f"train/{name}": value for name, value in metrics.items()}
 
     return step
+
+
+def _update_codebook(model: Autoencoder, state: TrainState, recorded) -> TrainState:
+    variables = {"params": state.params, **state.variables}
+    _, updated = model.apply(
+        {**variables, **recorded}, method="update_codebook", mutable=list(variables)
+    )
+    updated = dict(updated)
+    return state.replace(params=updated.pop("params"), variables=updated)
 
 
 def _accumulate(gradients: Callable, state, images, keys, parts: int):
@@ -89,21 +102,34 @@ def _accumulate(gradients: Callable, state, images, keys, parts: int):
         grad_sum, statistics, metric_sum = carry
         return (
             jax.tree.map(jnp.add, grad_sum, grads),
-            jax.tree.map(jnp.add, statistics, recorded.get(base.STATISTICS, {})),
+            jax.tree.map(jnp.add, statistics, _summed(recorded)),
             jax.tree.map(jnp.add, metric_sum, metrics),
         ), recorded.get(base.CANDIDATES, {})
 
     shapes = jax.eval_shape(gradients, state, images[0], keys)
     zeros = jax.tree.map(
         lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-        (shapes[0], shapes[1].get(base.STATISTICS, {}), shapes[2]),
+        (shapes[0], _summed(shapes[1]), shapes[2]),
     )
     (grads, statistics, metrics), candidates = jax.lax.scan(
         body, zeros, (images, jnp.arange(parts))
     )
     grads, metrics = jax.tree.map(lambda leaf: leaf / parts, (grads, metrics))
     last = jax.tree.map(lambda leaf: leaf[-1], candidates)
-    return grads, {base.STATISTICS: statistics, base.CANDIDATES: last}, metrics
+    return grads, {**statistics, base.CANDIDATES: last}, metrics
+
+
+def _summed(recorded: Mapping) -> dict:
+    return {name: recorded[name] for name in SUMMED if name in recorded}
+
+
+def _code_counts(model: Autoencoder, indices):
+    quantizer = model.quantizer
+    if not quantizer.codebook_size:
+        return jnp.zeros((1, 0), jnp.int32)
+    return code_usage.code_counts(
+        indices, quantizer.codebook_size, num_codebooks=quantizer.num_codebooks
+    )
 
 
 def make_start(model: Autoencoder) -> Callable:

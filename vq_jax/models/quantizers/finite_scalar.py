@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.ops import code_usage, digits, estimators, finite_scalar
+from vq_jax.ops import digits, estimators, finite_scalar
 
 
 class FiniteScalarQuantizer(base.Quantizer):
@@ -67,7 +67,7 @@ class FiniteScalarQuantizer(base.Quantizer):
             z_q=z_q.astype(self.dtype),
             indices=indices,
             loss=jnp.zeros(()),
-            metrics=code_usage.summary(indices, self.codebook_size),
+            metrics={},
         )
 
     def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:

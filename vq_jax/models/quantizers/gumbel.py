@@ -8,7 +8,6 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
-from vq_jax.ops import code_usage
 
 
 class GumbelQuantizer(AnnealedQuantizer):
@@ -60,7 +59,6 @@ class GumbelQuantizer(AnnealedQuantizer):
             metrics={
                 "code_kl": jnp.mean(kl),
                 "temperature": self.current_temperature(),
-                **code_usage.summary(indices, self.codebook_size),
             },
         )
 

@@ -7,7 +7,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
-from vq_jax.ops import code_usage, entropy
+from vq_jax.ops import entropy
 
 
 class IndexBackpropagationQuantizer(base.Quantizer):
@@ -65,7 +65,6 @@ class IndexBackpropagationQuantizer(base.Quantizer):
             metrics={
                 "commitment": commitment,
                 **entropies,
-                **code_usage.summary(indices, self.codebook_size),
             },
         )
 

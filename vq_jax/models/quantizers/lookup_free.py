@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.ops import code_usage, digits, entropy, estimators
+from vq_jax.ops import digits, entropy, estimators
 
 
 class LookupFreeQuantizer(base.Quantizer):
@@ -85,7 +85,6 @@ class LookupFreeQuantizer(base.Quantizer):
             metrics={
                 "commitment": commitment,
                 **entropies,
-                **code_usage.summary(indices, self.codebook_size),
             },
         )
 

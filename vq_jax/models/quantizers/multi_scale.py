@@ -9,7 +9,6 @@ from jaxtyping import Array, Float, Int
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import ComposedQuantizer
-from vq_jax.models.quantizers.product import mean_metrics
 from vq_jax.ops import estimators, resample
 
 
@@ -97,16 +96,11 @@ class MultiScaleQuantizer(ComposedQuantizer):
             loss += self.codebook_weight * jnp.mean((total - still) ** 2)
             outputs.append(out)
         indices = [out.indices.reshape(len(z), -1) for out in outputs]
-        usage = mean_metrics(outputs)
         return base.QuantizerOutput(
             z_q=estimators.straight_through(z, total).astype(self.dtype),
             indices=jnp.concatenate(indices, axis=1),
             loss=loss / len(self.scales),
-            metrics={
-                "commitment": commitment,  # of the last scale: what is left
-                "usage": usage["usage"],
-                "perplexity": usage["perplexity"],
-            },
+            metrics={"commitment": commitment},  # of the last scale: what is left
         )
 
     def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:

@@ -9,7 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
-from vq_jax.ops import code_usage, codebook, distances, entropy, estimators, vectors
+from vq_jax.ops import codebook, distances, entropy, estimators, vectors
 from vq_jax.ops.kmeans import kmeans
 
 
@@ -89,11 +89,7 @@ class NearestCodeQuantizer(base.Quantizer):
             z_q=self._estimate(z, chosen, train=train).astype(self.dtype),
             indices=indices,
             loss=loss + penalty,
-            metrics={
-                **metrics,
-                **penalties,
-                **code_usage.summary(indices, self.codebook_size),
-            },
+            metrics={**metrics, **penalties},
         )
 
     def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
-from vq_jax.ops import code_usage, codebook, distances
+from vq_jax.ops import codebook, distances
 
 
 class SoftQuantizer(AnnealedQuantizer):
@@ -59,7 +59,6 @@ class SoftQuantizer(AnnealedQuantizer):
             metrics={
                 "commitment": commitment,
                 "temperature": self.current_temperature(),
-                **code_usage.summary(indices, self.codebook_size),
             },
         )
 
