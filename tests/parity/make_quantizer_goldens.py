@@ -4,7 +4,8 @@
 
 vector-quantize-pytorch 1.32.0 (https://github.com/lucidrains/vector-quantize-pytorch,
 MIT) for most; Gumbel and index backpropagation by their papers' formulas in PyTorch
-autograd, since taming-transformers and SEED-Voken have no packages; `interpolate` is
+autograd, as well as VAR's scales and big_vision's splitting rule, since those projects
+have no packages that install beside it; `interpolate` is
 PyTorch's.
 Every case has z, a cotangent w, and z_grad, the gradient of sum(w · z_q) + loss.
 """
@@ -152,6 +153,78 @@ def composed():
         run(name, module, DIM, params={"weight": weight}, frozen=module.frozen_codebook)
 
 
+def grouped():
+    options = {"learnable_codebook": True, "ema_update": False, "rotation_trick": False}
+    module = lucid.GroupedResidualVQ(
+        dim=2 * DIM, groups=2, num_quantizers=2, codebook_size=SIZE, **options
+    ).train()
+    codes = torch.randn(2, 2, SIZE, DIM)
+    for group, group_codes in zip(module.rvqs, codes, strict=True):
+        for layer, code in zip(group.layers, group_codes, strict=True):
+            layer._codebook.embed.data.copy_(code[None])
+    z = torch.randn(2, SIZE, 2 * DIM)
+    z_q, indices, losses = module(z)
+    save(
+        "grouped_residual_vq", z=z, codes=codes, z_q=z_q, indices=indices, losses=losses
+    )
+
+
+def multi_scale():
+    """VAR's tokenizer, alg. 1 of 2404.02905, with one φ for all scales."""
+    scales, side = (1, 2, 3, 4), 4
+    z, w = tensor(2, DIM, side, side), torch.randn(2, DIM, side, side)
+    codes, phi = tensor(SIZE, DIM), torch.nn.Conv2d(DIM, DIM, 3, padding=1)
+    total, loss, indices = torch.zeros_like(z), 0.0, []
+    for scale in scales:
+        rest = F.interpolate((z - total).detach(), (scale, scale), mode="area")
+        flat = rest.permute(0, 2, 3, 1).reshape(-1, DIM)
+        index = torch.cdist(flat, codes).argmin(-1)
+        chosen = codes[index].reshape(2, scale, scale, DIM).permute(0, 3, 1, 2)
+        if scale != side:
+            chosen = F.interpolate(chosen, (side, side), mode="bicubic")
+        total = total + 0.5 * chosen + 0.5 * phi(chosen)
+        loss = loss + 0.25 * F.mse_loss(z, total.detach())
+        loss = loss + F.mse_loss(total, z.detach())
+        indices.append(index.reshape(2, -1))
+    loss = loss / len(scales)
+    z_q = z + (total - z).detach()
+    ((z_q * w).sum() + loss).backward()
+    last = {"z": z, "w": w, "z_q": z_q, "z_grad": z.grad}
+    save(
+        "multi_scale",
+        **{key: value.permute(0, 2, 3, 1) for key, value in last.items()},
+        scales=np.asarray(scales),
+        codes=codes,
+        codes_grad=codes.grad,
+        kernel=phi.weight.permute(2, 3, 1, 0),
+        kernel_grad=phi.weight.grad.permute(2, 3, 1, 0),
+        bias=phi.bias,
+        bias_grad=phi.bias.grad,
+        indices=torch.cat(indices, 1),
+        loss=loss,
+    )
+
+
+def splitting():
+    """big_vision's rule for unused codes, without the perturbation (UViM 2205.10337).
+
+    vit.py: while a count is below the threshold, the least used takes half of the sums
+    and of the count of the most used.
+    """
+    sums, counts = torch.randn(SIZE, DIM).numpy(), torch.rand(SIZE).numpy()
+    counts[3], counts[7], counts[11], threshold = 20.0, 0.001, 0.002, 0.1
+    before = {"sums": sums.copy(), "counts": counts.copy()}
+    while (counts < threshold).any():
+        most, least = counts.argmax(), counts.argmin()
+        sums[least] = sums[most]
+        counts[least] = counts[most] / 2
+        counts[most] = counts[most] / 2
+        sums[least], sums[most] = sums[least] / 2, sums[most] / 2
+    save(
+        "splitting", **before, threshold=threshold, sums_after=sums, counts_after=counts
+    )
+
+
 def formulas():
     z, w = tensor(2, SIZE, DIM), torch.randn(2, SIZE, DIM)
     codes = tensor(SIZE, DIM)
@@ -218,7 +291,8 @@ def interpolate():
 
 
 def main():
-    for seed, part in enumerate((vectors, scalars, composed, formulas, interpolate)):
+    parts = (vectors, scalars, composed, formulas, interpolate)
+    for seed, part in enumerate((*parts, grouped, multi_scale, splitting)):
         torch.manual_seed(seed)
         part()
 

@@ -18,6 +18,8 @@ from vq_jax.models.quantizers.finite_scalar import FiniteScalarQuantizer
 from vq_jax.models.quantizers.gumbel import GumbelQuantizer
 from vq_jax.models.quantizers.index_backprop import IndexBackpropagationQuantizer
 from vq_jax.models.quantizers.lookup_free import LookupFreeQuantizer
+from vq_jax.models.quantizers.multi_scale import MultiScaleQuantizer
+from vq_jax.models.quantizers.product import ProductQuantizer
 from vq_jax.models.quantizers.residual import ResidualQuantizer
 from vq_jax.models.quantizers.sim_vector import SimVectorQuantizer
 from vq_jax.models.quantizers.vector import VectorQuantizer
@@ -245,3 +247,70 @@ def test_grids_are_resampled_alike():
         matrix = matrices[mode](int(target), int(source))
         found = np.einsum("ih,jw,bchw->bcij", matrix, matrix, golden[f"{name}_in"])
         close(found, golden[f"{name}_out"])
+
+
+def test_grouped_residual_levels():
+    golden = load("grouped_residual_vq")
+    inner = ResidualQuantizer(
+        inner=VectorQuantizer(**SIZES, commitment_weight=1.0), num_levels=2
+    )
+    module = ProductQuantizer(inner=inner, num_heads=2)
+    params = {
+        f"heads_{i}": {
+            f"levels_{j}": {"codes": jnp.asarray(codes)}
+            for j, codes in enumerate(group)
+        }
+        for i, group in enumerate(golden["codes"])
+    }
+    out = module.apply({"params": params}, image(golden["z"]), train=True)
+    # Theirs have the groups first: [group, batch, token, level].
+    wanted = np.moveaxis(golden["indices"], 0, 2)
+    np.testing.assert_array_equal(out.indices.reshape(wanted.shape), wanted)
+    close(out.z_q, golden["z_q"])
+    close(out.loss, 2 * golden["losses"].mean())
+
+
+def test_a_pass_over_all_scales():
+    golden = load("multi_scale")
+    module = MultiScaleQuantizer(
+        inner=VectorQuantizer(**SIZES),
+        scales=tuple(golden["scales"].tolist()),
+        num_refiners=1,
+    )
+    params = {
+        "codebook": {"codes": jnp.asarray(golden["codes"])},
+        "refiners_0": {
+            "kernel": jnp.asarray(golden["kernel"]),
+            "bias": jnp.asarray(golden["bias"]),
+        },
+    }
+
+    def objective(params, z):
+        out = module.apply({"params": params}, z, train=True)
+        return jnp.sum(golden["w"] * out.z_q) + out.loss, out
+
+    gradient = jax.grad(objective, argnums=(0, 1), has_aux=True)
+    (grads, z_grad), out = gradient(params, jnp.asarray(golden["z"]))
+    np.testing.assert_array_equal(out.indices, golden["indices"])
+    close(out.z_q, golden["z_q"])
+    close(out.loss, golden["loss"])
+    close(z_grad, golden["z_grad"])
+    close(grads["codebook"]["codes"], golden["codes_grad"])
+    close(grads["refiners_0"]["kernel"], golden["kernel_grad"])
+    close(grads["refiners_0"]["bias"], golden["bias_grad"])
+
+
+def test_splitting():
+    golden = load("splitting")
+    counts, sums = jnp.asarray(golden["counts"]), jnp.asarray(golden["sums"])
+    # Theirs is a number, ours a fraction of the mean count, which splits leave nearly
+    # as it is: the counts that are moved away are small.
+    state = codebook.split_most_used(
+        codebook.CodebookState(sums / counts[:, None], counts, sums),
+        float(golden["threshold"] / counts.mean()),
+        jax.random.key(0),
+        perturbation=0.0,
+    )
+    close(state.counts, golden["counts_after"])
+    close(state.sums, golden["sums_after"])
+    close(state.codes, golden["sums_after"] / golden["counts_after"][:, None])
