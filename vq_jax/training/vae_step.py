@@ -49,7 +49,8 @@ def make_vae_step(
         )
         losses = terms.autoencoder_terms(model, output, images, tuple(loss_weights))
         total, logs = weighted_sum(losses, loss_weights)
-        recorded = {**recorded, COUNTS: _code_counts(model, output.quantized.indices)}
+        counts = _code_counts(model.quantizer, output.quantized.indices)
+        recorded = {**recorded, **counts}
         return total, (recorded, {"loss": total, **logs, **output.quantized.metrics})
 
     def gradients(state, images, keys):
@@ -68,23 +69,39 @@ def make_vae_step(
             )
         metrics["grad_norm"] = optax.tree.norm(grads)
         state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
-        counts = recorded.pop(COUNTS)
         if state.usage:
             usage = code_usage.extend_window(
-                state.usage, counts, len(batch["image"]), usage_window
+                state.usage, recorded[COUNTS], len(batch["image"]), usage_window
             )
             state = state.replace(usage=usage)
             metrics |= code_usage.window_summary(usage)
-        state = _update_codebook(model, state, recorded)
+        state = _changed_by("update_codebook", model, state, recorded)
         return state, {f"train/{name}": value for name, value in metrics.items()}
 
     return step
 
 
-def _update_codebook(model: Autoencoder, state: TrainState, recorded) -> TrainState:
+def _code_counts(quantizer: base.Quantizer, indices) -> dict:
+    """COUNTS of a batch; nothing for a quantizer without codes."""
+    if not quantizer.codebook_size:
+        return {}
+    counts = code_usage.code_counts(
+        indices, quantizer.codebook_size, num_codebooks=quantizer.num_codebooks
+    )
+    return {COUNTS: counts}
+
+
+def _changed_by(
+    method: str, model: Autoencoder, state: TrainState, recorded, *args, rngs=None
+) -> TrainState:
+    """The state with the parameters and variables that the model's method leaves."""
     variables = {"params": state.params, **state.variables}
     _, updated = model.apply(
-        {**variables, **recorded}, method="update_codebook", mutable=list(variables)
+        {**variables, **_pick(recorded, RECORDED)},
+        *args,
+        method=method,
+        rngs=rngs,
+        mutable=list(variables),
     )
     updated = dict(updated)
     return state.replace(params=updated.pop("params"), variables=updated)
@@ -102,14 +119,14 @@ def _accumulate(gradients: Callable, state, images, keys, parts: int):
         grad_sum, statistics, metric_sum = carry
         return (
             jax.tree.map(jnp.add, grad_sum, grads),
-            jax.tree.map(jnp.add, statistics, _summed(recorded)),
+            jax.tree.map(jnp.add, statistics, _pick(recorded, SUMMED)),
             jax.tree.map(jnp.add, metric_sum, metrics),
         ), recorded.get(base.CANDIDATES, {})
 
     shapes = jax.eval_shape(gradients, state, images[0], keys)
     zeros = jax.tree.map(
         lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-        (shapes[0], _summed(shapes[1]), shapes[2]),
+        (shapes[0], _pick(shapes[1], SUMMED), shapes[2]),
     )
     (grads, statistics, metrics), candidates = jax.lax.scan(
         body, zeros, (images, jnp.arange(parts))
@@ -119,34 +136,19 @@ def _accumulate(gradients: Callable, state, images, keys, parts: int):
     return grads, {**statistics, base.CANDIDATES: last}, metrics
 
 
-def _summed(recorded: Mapping) -> dict:
-    return {name: recorded[name] for name in SUMMED if name in recorded}
-
-
-def _code_counts(model: Autoencoder, indices):
-    quantizer = model.quantizer
-    if not quantizer.codebook_size:
-        return jnp.zeros((1, 0), jnp.int32)
-    return code_usage.code_counts(
-        indices, quantizer.codebook_size, num_codebooks=quantizer.num_codebooks
-    )
+def _pick(recorded: Mapping, names: tuple[str, ...]) -> dict:
+    return {name: recorded[name] for name in names if name in recorded}
 
 
 def make_start(model: Autoencoder) -> Callable:
     """Returns `start(state, batch, key) -> state`: codes placed on the first batch."""
 
     def start(state: TrainState, batch, key):
-        variables = {"params": state.params, **state.variables}
-        _, updated = model.apply(
-            variables,
-            image_ops.from_uint8(batch["image"]),
-            method="start_codebook",
-            rngs=rng.step_keys(key, state.step, ("codebook",)),
-            mutable=list(variables),
-        )
-        updated = dict(updated)
-        params = updated.pop("params")
-        ema_params = jax.tree.map(jnp.copy, params) if state.ema_params else {}
-        return state.replace(params=params, variables=updated, ema_params=ema_params)
+        images = image_ops.from_uint8(batch["image"])
+        keys = rng.step_keys(key, state.step, ("codebook",))
+        state = _changed_by("start_codebook", model, state, {}, images, rngs=keys)
+        if state.ema_params:
+            state = state.replace(ema_params=jax.tree.map(jnp.copy, state.params))
+        return state
 
     return start
