@@ -3,11 +3,10 @@
     pip install -e '.[parity]' && python tests/parity/make_quantizer_goldens.py
 
 vector-quantize-pytorch 1.32.0 (https://github.com/lucidrains/vector-quantize-pytorch,
-MIT) for most; Gumbel and index backpropagation by their papers' formulas in PyTorch
-autograd, as well as VAR's scales and big_vision's splitting rule, since those projects
-have no packages that install beside it; `interpolate` is
-PyTorch's.
-Every case has z, a cotangent w, and z_grad, the gradient of sum(w · z_q) + loss.
+MIT) for most; Gumbel, index backpropagation and VAR's scales by their papers' formulas
+in PyTorch autograd, big_vision's splitting rule in NumPy, since those projects have no
+packages that install beside it; `interpolate` is PyTorch's.
+Cases with a cotangent w have z_grad, the gradient of sum(w · z_q) + loss.
 """
 
 import pathlib
@@ -23,6 +22,7 @@ from vector_quantize_pytorch.vector_quantize_pytorch import (
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 DIM, SIZE = 6, 16
+BY_GRADIENT = {"learnable_codebook": True, "ema_update": False}
 
 
 def tensor(*shape, scale=1.0):
@@ -80,12 +80,11 @@ def vector_quantize(**options):
 
 
 def vectors():
-    learnable = {"learnable_codebook": True, "ema_update": False}
     for name, options in {
         "vq": {},
         "vq_rotation": {"rotation_trick": True},
     }.items():
-        module = vector_quantize(**learnable, **options)
+        module = vector_quantize(**BY_GRADIENT, **options)
         run(name, module, DIM, params={"codes": module._codebook.embed})
     for name, options in {
         "vq_ema": {},
@@ -136,14 +135,22 @@ def scalars():
         run(name, module, 6)
 
 
+def place(residual, codes):
+    """Gives each level of a residual quantizer its codes."""
+    for layer, code in zip(residual.layers, codes, strict=True):
+        layer._codebook.embed.data.copy_(code[None])
+
+
 def composed():
-    options = {"learnable_codebook": True, "ema_update": False, "rotation_trick": False}
     module = lucid.ResidualVQ(
-        dim=DIM, num_quantizers=3, codebook_size=SIZE, **options
+        dim=DIM,
+        num_quantizers=3,
+        codebook_size=SIZE,
+        rotation_trick=False,
+        **BY_GRADIENT,
     ).train()
     codes = torch.randn(3, SIZE, DIM) / torch.tensor([1.0, 2.0, 4.0])[:, None, None]
-    for layer, code in zip(module.layers, codes, strict=True):
-        layer._codebook.embed.data.copy_(code[None])
+    place(module, codes)
     run("residual_vq", module, DIM, codes=codes)
     module = lucid.ResidualFSQ(levels=[5, 5, 3], dim=3, num_quantizers=3)
     run("residual_fsq", module, 3, clamp=module.soft_clamp_input_value)
@@ -154,14 +161,17 @@ def composed():
 
 
 def grouped():
-    options = {"learnable_codebook": True, "ema_update": False, "rotation_trick": False}
     module = lucid.GroupedResidualVQ(
-        dim=2 * DIM, groups=2, num_quantizers=2, codebook_size=SIZE, **options
+        dim=2 * DIM,
+        groups=2,
+        num_quantizers=2,
+        codebook_size=SIZE,
+        rotation_trick=False,
+        **BY_GRADIENT,
     ).train()
     codes = torch.randn(2, 2, SIZE, DIM)
     for group, group_codes in zip(module.rvqs, codes, strict=True):
-        for layer, code in zip(group.layers, group_codes, strict=True):
-            layer._codebook.embed.data.copy_(code[None])
+        place(group, group_codes)
     z = torch.randn(2, SIZE, 2 * DIM)
     z_q, indices, losses = module(z)
     save(
@@ -192,7 +202,7 @@ def multi_scale():
     last = {"z": z, "w": w, "z_q": z_q, "z_grad": z.grad}
     save(
         "multi_scale",
-        **{key: value.permute(0, 2, 3, 1) for key, value in last.items()},
+        **{key: value.flatten(2).mT for key, value in last.items()},
         scales=np.asarray(scales),
         codes=codes,
         codes_grad=codes.grad,
