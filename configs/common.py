@@ -61,6 +61,44 @@ QUANTIZERS = {
 }
 
 
+OPTIM = {
+    "name": "adam",
+    "learning_rate": 3e-4,
+    "schedule": "constant",  # constant | cosine | linear
+    "warmup_steps": 0,
+    "final_fraction": 0.0,  # of learning_rate, at the end of cosine and linear
+    "clip_norm": 0.0,  # 0 does not clip
+    "b1": 0.9,
+    "b2": 0.999,
+    "eps": 1e-8,
+    "momentum": 0.0,
+    "weight_decay": 0.0,
+}
+
+# Without effect where config.discriminator.name is "none".
+ADVERSARIAL = {
+    "generator_loss": "hinge",  # hinge | non_saturating | vanilla
+    "discriminator_loss": "hinge",
+    "weight": 0.8,
+    "weighting": "adaptive",  # adaptive | fixed
+    "min_weight": 0.0,  # clamp of the adaptive weight
+    "max_weight": 1e4,
+    "disc_start": 0,  # step from which the discriminator learns
+    "gen_start": 0,  # step from which the generator hears it
+    "gen_ramp": 0,  # steps until it hears it in full
+    "r1_weight": 0.0,
+    "r1_every": 16,
+    "lecam_weight": 0.0,
+    "lecam_decay": 0.999,
+    "augment": (),  # of color, translation, cutout
+    "fakes": "shared",  # or updated: reconstructed anew by the updated generator
+}
+
+# values of config.discriminator
+PATCHGAN = {"name": "patchgan", "base_dim": 64, "num_layers": 3, "norm": "batch"}
+STYLEGAN = {"name": "stylegan", "base_dim": 64, "multipliers": (2, 4, 4, 4)}
+
+
 # Fields that survive a change of the quantizer.
 SHARED = ("codebook_size", "codebook_weight", "commitment_weight", "decay")
 
@@ -122,24 +160,22 @@ def defaults() -> ConfigDict:
     )
     # Weights; a term with weight 0 is not computed.
     config.losses = ConfigDict(
-        {"l1": 0.0, "l2": 1.0, "nll": 0.0, "kl": 0.0, "quantizer": 1.0}
-    )
-    config.optim = ConfigDict(
         {
-            "name": "adam",
-            "learning_rate": 3e-4,
-            "schedule": "constant",  # constant | cosine | linear
-            "warmup_steps": 0,
-            "final_fraction": 0.0,  # of learning_rate, at the end of cosine and linear
-            "clip_norm": 0.0,  # 0 does not clip
-            "accumulation": 1,  # parts a batch is worked through in
-            "b1": 0.9,
-            "b2": 0.999,
-            "eps": 1e-8,
-            "momentum": 0.0,
-            "weight_decay": 0.0,
+            "l1": 0.0,
+            "l2": 1.0,
+            "nll": 0.0,
+            "perceptual": 0.0,
+            "kl": 0.0,
+            "quantizer": 1.0,
         }
     )
+    config.perceptual = ConfigDict({"net": "vgg16"})  # or alexnet
+    config.discriminator = ConfigDict({"name": "none"})  # see DISCRIMINATORS
+    config.adversarial = ConfigDict(ADVERSARIAL)
+    config.optim = ConfigDict({**OPTIM, "accumulation": 1})  # parts of a batch
+    config.disc_optim = ConfigDict(OPTIM)
+    config.init_from = ""  # workdir of a run whose model this one goes on from
+    config.freeze = ()  # of encoder, head, quantizer, decoder
     config.eval = ConfigDict({"every": 1_000, "batch_size": 64, "max_images": 0})
     config.checkpoint = ConfigDict({"every": 1_000, "keep": 2, "keep_every": 0})
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # data=-1: all that is left
@@ -179,7 +215,13 @@ def _shrink(config: ConfigDict) -> None:
     config.data.image_size = min(config.data.image_size, 32)
     config.data.update(source="photos", train_split="train", eval_split="test")
     for part in (config.model.encoder, config.model.decoder):
-        part.hidden_dim, part.res_dim, part.num_res_blocks = 16, 8, 1
+        part.num_res_blocks = 1
+        if part.name == "conv":
+            part.hidden_dim, part.res_dim = 16, 8
+        else:
+            part.base_dim, part.features_dim = 32, 8
+            part.multipliers = (1,) * min(3, len(part.multipliers))
+    _shrink_game(config)
     config.model.code_dim = 8
     small = {
         "codebook_size": 64,
@@ -194,3 +236,21 @@ def _shrink(config: ConfigDict) -> None:
     config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
     config.eval.update(every=10, batch_size=8, max_images=32)
     config.checkpoint.update(every=10, keep=2)
+
+
+def _shrink_game(config: ConfigDict) -> None:
+    # The perceptual net's weights are an install of their own, and slow on a CPU.
+    if config.losses.perceptual:
+        config.losses.update(perceptual=0.0, l2=1.0)
+    if config.discriminator.name != "none":
+        config.discriminator.base_dim = 32
+    if "num_layers" in config.discriminator:
+        config.discriminator.num_layers = 1
+    if "multipliers" in config.discriminator:
+        config.discriminator.multipliers = (1, 1)
+    config.adversarial.update(
+        disc_start=min(config.adversarial.disc_start, 5),
+        gen_start=min(config.adversarial.gen_start, 10),
+        gen_ramp=min(config.adversarial.gen_ramp, 5),
+    )
+    config.disc_optim.warmup_steps = min(config.disc_optim.warmup_steps, 5)

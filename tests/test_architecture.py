@@ -14,6 +14,7 @@ LAYERS = [
     "typing",
     "ops",
     "models",
+    "pretrained",
     "losses",
     "metrics",
     "data",

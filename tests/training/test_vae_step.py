@@ -7,7 +7,7 @@ import pytest
 from vq_jax.ops import code_usage
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
-from vq_jax.training import sharding, vae_step
+from vq_jax.training import generator, sharding, vae_step
 from vq_jax.training.state import create_state
 
 WEIGHTS = {"l2": 1.0, "quantizer": 1.0}
@@ -140,7 +140,7 @@ def test_bfloat16_follows_float32_at_first():
 def test_a_start_from_data_uses_the_whole_codebook():
     model, tx = tiny.model("vq_ema"), optax.adam(1e-2)
     state = create_state(model, tx, KEY, image_size=16, ema_decay=0.9)
-    start = jax.jit(vae_step.make_start(model))
+    start = jax.jit(generator.make_start(model))
     step = vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS, ema_decay=0.9)
     usage = [
         float(step(s, tiny.batch(8), KEY)[1]["train/usage"])

@@ -1,6 +1,7 @@
 """The loss terms of an autoencoder, by the names that carry weights in a config."""
 
 import math
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,29 +12,31 @@ from vq_jax.models.autoencoder import Autoencoder, AutoencoderOutput
 from vq_jax.models.heads import GaussianHead
 
 
-def _l1(model, output, images):
-    return reconstruction.l1(output.recon, images)
+def _l1(model, outputs, recon, images):
+    return reconstruction.l1(recon, images)
 
 
-def _l2(model, output, images):
-    return reconstruction.l2(output.recon, images)
+def _l2(model, outputs, recon, images):
+    return reconstruction.l2(recon, images)
 
 
-def _nll(model, output, images):
-    return reconstruction.nll(model.likelihood, output.outputs, images)
+def _nll(model, outputs, recon, images):
+    return reconstruction.nll(model.likelihood, outputs, images)
 
 
-def _kl(model, output, images):
+def _kl(output, images):
     # Nats per image dimension, the unit of `nll`: weights of 1 make the ELBO.
     return jnp.mean(output.kl) / math.prod(images.shape[1:])
 
 
-def _quantizer(model, output, images):
+def _quantizer(output, images):
     return output.quantized.loss
 
 
+PERCEPTUAL = "perceptual"
 RECONSTRUCTION_TERMS = {"l1": _l1, "l2": _l2, "nll": _nll}
-TERMS = {**RECONSTRUCTION_TERMS, "kl": _kl, "quantizer": _quantizer}
+LATENT_TERMS = {"kl": _kl, "quantizer": _quantizer}
+NAMES = (*RECONSTRUCTION_TERMS, PERCEPTUAL, *LATENT_TERMS)
 
 
 def autoencoder_terms(
@@ -41,14 +44,61 @@ def autoencoder_terms(
     output: AutoencoderOutput,
     images: Float[Array, "b h w c"],
     names: tuple[str, ...],
+    perceptual: Callable | None = None,
+    nets=None,
 ) -> dict[str, Float[Array, ""]]:
     """The named terms, unweighted float32 scalars, means over the batch.
 
     l1, l2: mean over all elements, images in [-1, 1]. nll: nats per dimension under the
-    model's likelihood. kl: nats per dimension of the image. quantizer: the quantizer's
-    own loss, with its inner weights.
+    model's likelihood. perceptual: mean over images. kl: nats per dimension of the
+    image. quantizer: the quantizer's own loss, with its inner weights.
+
+    Args:
+        perceptual: (nets, recon, images) -> distances [b].
+        nets: parameters of the nets that `perceptual` looks with.
     """
-    return {name: TERMS[name](model, output, images) for name in names}
+    of_images = tuple(name for name in names if name not in LATENT_TERMS)
+    of_latents = tuple(name for name in names if name in LATENT_TERMS)
+    return {
+        **image_terms(model, output.outputs, images, of_images, perceptual, nets),
+        **latent_terms(output, images, of_latents),
+    }
+
+
+def image_terms(
+    model: Autoencoder,
+    outputs: Float[Array, "b h w o"],
+    images: Float[Array, "b h w c"],
+    names: tuple[str, ...],
+    perceptual: Callable | None = None,
+    nets=None,
+) -> dict[str, Float[Array, ""]]:
+    """Those of `autoencoder_terms` that follow from the decoder's outputs."""
+    recon = model.likelihood.mean(outputs, model.channels)
+    terms = {
+        name: RECONSTRUCTION_TERMS[name](model, outputs, recon, images)
+        for name in names
+        if name != PERCEPTUAL
+    }
+    if PERCEPTUAL in names:
+        terms[PERCEPTUAL] = jnp.mean(perceptual(nets, recon, images))
+    return terms
+
+
+def latent_terms(
+    output: AutoencoderOutput,
+    images: Float[Array, "b h w c"],
+    names: tuple[str, ...],
+) -> dict[str, Float[Array, ""]]:
+    """Those of `autoencoder_terms` that follow from the latents."""
+    return {name: LATENT_TERMS[name](output, images) for name in names}
+
+
+def split_weights(weights: Mapping[str, float]) -> tuple[dict, dict]:
+    """The weights of `image_terms` and of `latent_terms`."""
+    of_latents = {name: w for name, w in weights.items() if name in LATENT_TERMS}
+    of_images = {name: w for name, w in weights.items() if name not in LATENT_TERMS}
+    return of_images, of_latents
 
 
 def check_weights(model: Autoencoder, weights: dict[str, float]) -> dict[str, float]:
@@ -58,10 +108,10 @@ def check_weights(model: Autoencoder, weights: dict[str, float]) -> dict[str, fl
         InputError: an unknown term, no reconstruction term, `nll` without a likelihood,
             or `kl` and the Gaussian head not together.
     """
-    unknown = sorted(set(weights) - set(TERMS))
+    unknown = sorted(set(weights) - set(NAMES))
     if unknown:
         raise InputError(
-            f"config.losses has no {unknown}; choose from {sorted(TERMS)}."
+            f"config.losses has no {unknown}; choose from {sorted(NAMES)}."
         )
     active = {name: weight for name, weight in weights.items() if weight}
     if not set(active) & set(RECONSTRUCTION_TERMS):

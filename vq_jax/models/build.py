@@ -9,8 +9,14 @@ from ml_collections import ConfigDict
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
+from vq_jax.models.decoders.resnet import ResnetDecoder
+from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.discriminators.blur_patch import BlurPatchDiscriminator
+from vq_jax.models.discriminators.patchgan import PatchDiscriminator
+from vq_jax.models.discriminators.stylegan import StyleGanDiscriminator
 from vq_jax.models.encoders.conv import ConvEncoder
-from vq_jax.models.heads import DeterministicHead, GaussianHead
+from vq_jax.models.encoders.resnet import ResnetEncoder
+from vq_jax.models.heads import DeterministicHead, GaussianHead, IdentityHead
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
 from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
@@ -29,9 +35,18 @@ from vq_jax.models.quantizers.vector import VectorQuantizer
 from vq_jax.models.quantizers.vector_ema import EmaVectorQuantizer
 from vq_jax.ops import likelihoods
 
-ENCODERS = {"conv": ConvEncoder}
-DECODERS = {"conv": ConvDecoder}
-HEADS = {"deterministic": DeterministicHead, "gaussian": GaussianHead}
+ENCODERS = {"conv": ConvEncoder, "resnet": ResnetEncoder}
+DECODERS = {"conv": ConvDecoder, "resnet": ResnetDecoder}
+DISCRIMINATORS = {
+    "blur_patch": BlurPatchDiscriminator,
+    "patchgan": PatchDiscriminator,
+    "stylegan": StyleGanDiscriminator,
+}
+HEADS = {
+    "deterministic": DeterministicHead,
+    "gaussian": GaussianHead,
+    "identity": IdentityHead,
+}
 DTYPES = ("bfloat16", "float32")
 QUANTIZERS = {
     "bsq": BinarySphericalQuantizer,
@@ -79,8 +94,8 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     if encoder.downsampling_factor != decoder.upsampling_factor:
         raise InputError(
             f"config.model.encoder shrinks by {encoder.downsampling_factor} but "
-            f"config.model.decoder grows by {decoder.upsampling_factor}; set "
-            "num_downsamples and num_upsamples to the same number."
+            f"config.model.decoder grows by {decoder.upsampling_factor}; give "
+            "num_downsamples and num_upsamples, or both multipliers, the same length."
         )
     quantizer = _build_latent_quantizer(config)
     code_dim = quantizer.latent_dim or config.code_dim
@@ -94,6 +109,17 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
         likelihood=likelihood,
         channels=channels,
     )
+
+
+def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator | None:
+    """The discriminator of `config`, or None where its name is "none".
+
+    Raises:
+        InputError: an unknown name or field.
+    """
+    if config.name == "none":
+        return None
+    return from_table(DISCRIMINATORS, config, "config.discriminator", dtype=dtype)
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:

@@ -6,6 +6,7 @@ from flax import linen as nn
 from flax import struct
 from jaxtyping import Array, Float
 
+from vq_jax.errors import InputError
 from vq_jax.ops import gaussian
 from vq_jax.typing import Leaf
 
@@ -35,6 +36,31 @@ class DeterministicHead(nn.Module):
     ) -> HeadOutput:
         z_e = nn.Conv(self.code_dim, (1, 1), dtype=self.dtype)(features)
         return HeadOutput(z_e, jnp.zeros(z_e.shape[0]))
+
+
+class IdentityHead(nn.Module):
+    """The features themselves, of MaskGIT and MAGVIT-v2: no convolution before codes.
+
+    Attributes:
+        code_dim: channels that the features have to have.
+        dtype: dtype of `z_e`.
+    """
+
+    code_dim: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, features: Float[Array, "b hq wq hidden"], *, train: bool
+    ) -> HeadOutput:
+        if features.shape[-1] != self.code_dim:
+            raise InputError(
+                f"config.model.head.name='identity' passes {features.shape[-1]} "
+                f"features on, but codes have {self.code_dim} channels; set "
+                "features_dim of config.model.encoder to that, or choose head "
+                "'deterministic'."
+            )
+        return HeadOutput(features.astype(self.dtype), jnp.zeros(len(features)))
 
 
 class GaussianHead(nn.Module):

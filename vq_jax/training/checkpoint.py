@@ -11,9 +11,10 @@ from ml_collections import ConfigDict
 from vq_jax.errors import InputError
 
 STATE, DATA, CONFIG = "state", "data", "config"
+GENERATOR = "generator"  # the field of an AdversarialState
 
-# What may differ between a run and its resumption: none changes what a stored array
-# a stored array, and all but the first two leave every later number as it was.
+# What may differ between a run and its resumption: none changes a stored array, and all
+# but num_steps, mesh and usage_window leave every later number as it was.
 FREE_FIELDS = (
     "num_steps",
     "mesh",
@@ -77,6 +78,7 @@ class Checkpointer:
             args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()}),
         )
         _check_same_config(saved[CONFIG], self._config, self._manager.directory)
+        _check_same_structure(self._manager, self.latest_step, abstract_state)
         restored = self._manager.restore(
             self.latest_step,
             args=ocp.args.Composite(
@@ -120,8 +122,20 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
 
 
 def load_state(workdir: epath.PathLike, step: int, abstract_state) -> Any:
-    """The parts of the state of `step` that `abstract_state` names, the rest unread."""
+    """The parts of the state of `step` that `abstract_state` names, the rest unread.
+
+    `abstract_state` names parts of a TrainState; of an adversarial run these are those
+    of its generator.
+
+    Raises:
+        InputError: the checkpoint lacks a part, or has it in another shape.
+    """
     with _open(workdir) as manager:
+        saved = _saved_shapes(manager, step)
+        adversarial = any(path.startswith(f"{GENERATOR}.") for path in saved)
+        if adversarial:
+            abstract_state = {GENERATOR: abstract_state}
+        _check_contained(saved, _shapes(abstract_state), workdir)
         restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_state)
         restored = manager.restore(
             step,
@@ -133,7 +147,48 @@ def load_state(workdir: epath.PathLike, step: int, abstract_state) -> Any:
                 }
             ),
         )
-    return restored[STATE]
+    return restored[STATE][GENERATOR] if adversarial else restored[STATE]
+
+
+def _saved_shapes(manager: ocp.CheckpointManager, step: int) -> dict[str, tuple]:
+    """{path: shape} of the state's arrays on disk."""
+    path = manager.directory / str(step) / STATE
+    return _shapes(ocp.PyTreeCheckpointHandler().metadata(path).tree)
+
+
+def _shapes(tree) -> dict[str, tuple]:
+    """{path: shape}, whatever the containers are."""
+    leaves = jax.tree_util.tree_leaves_with_path(
+        tree, is_leaf=lambda leaf: hasattr(leaf, "shape")
+    )
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): tuple(leaf.shape)
+        for path, leaf in leaves
+        if hasattr(leaf, "shape")
+    }
+
+
+def _check_same_structure(manager: ocp.CheckpointManager, step: int, state) -> None:
+    saved, wanted = _saved_shapes(manager, step), _shapes(state)
+    _check_contained(saved, wanted, manager.directory)
+    _check_contained(wanted, saved, manager.directory)
+
+
+def _check_contained(saved: dict, wanted: dict, where: epath.PathLike) -> None:
+    """Raises InputError where an array that is wanted is missing or misshapen."""
+    wrong = [
+        f"  {path}: here {shape}, there {saved.get(path, 'absent')}"
+        for path, shape in wanted.items()
+        if saved.get(path) != shape
+    ]
+    if wrong:
+        shown = wrong[:10] + ([f"  … and {len(wrong) - 10} more"] * (len(wrong) > 10))
+        raise InputError(
+            f"the checkpoint in {where} holds another state than this configuration "
+            "and this version of vq_jax have:\n"
+            + "\n".join(shown)
+            + "\nUse the version and the model that made it, or another --workdir."
+        )
 
 
 def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:

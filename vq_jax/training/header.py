@@ -16,6 +16,7 @@ def describe(
 ) -> dict[str, str]:
     """Title -> text: devices, model, cost of a step, data."""
     state = setup.abstract_state
+    generator = state.generator if setup.discriminator else state
     devices = jax.devices()
     factor = setup.model.downsampling_factor
     size = config.data.image_size
@@ -25,12 +26,24 @@ def describe(
         f"flax {flax.__version__}, Python {platform.python_version()}",
         "devices": f"{len(devices)} x {devices[0].device_kind}, "
         f"{jax.process_count()} process(es), mesh {dict(setup.mesh.shape)}",
-        "model": f"{_count(state.params):,} parameters, stride {factor}, "
+        "model": f"{_count(generator.params):,} parameters, stride {factor}, "
         f"{tokens} codes of {setup.model.quantizer.codebook_size}",
+        **_opponent(setup, config),
         "step": f"batch {config.batch_size} · {_cost(compiled)}",
         "data": pipeline.describe(config.data),
         "steps": f"{start_step} -> {config.num_steps}, seed {config.seed}",
         "workdir": str(workdir),
+    }
+
+
+def _opponent(setup: Setup, config: ConfigDict) -> dict[str, str]:
+    if setup.discriminator is None:
+        return {}
+    game = config.adversarial
+    parameters = _count(setup.abstract_state.discriminator.params)
+    return {
+        "discriminator": f"{config.discriminator.name}, {parameters:,} parameters, "
+        f"learns from step {game.disc_start}, is heard from step {game.gen_start}"
     }
 
 

@@ -35,18 +35,20 @@ def _linear(config: ConfigDict, steps: int) -> optax.Schedule:
 SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear}
 
 
-def make_schedule(config: ConfigDict, num_steps: int) -> optax.Schedule:
+def make_schedule(
+    config: ConfigDict, num_steps: int, where: str = "config.optim"
+) -> optax.Schedule:
     """Step -> learning rate: linear warm-up, then the schedule that `config` names.
 
     Raises:
         InputError: the schedule is unknown, or warm-up is longer than the run.
     """
-    make = choose(SCHEDULES, config.schedule, "config.optim.schedule")
+    make = choose(SCHEDULES, config.schedule, f"{where}.schedule")
     warmup = config.warmup_steps
     if not 0 <= warmup <= num_steps:
         raise InputError(
-            f"config.optim.warmup_steps={warmup} must be in [0, {num_steps}], "
-            "the number of steps (config.num_steps)."
+            f"{where}.warmup_steps={warmup} must be in [0, {num_steps}], "
+            "the number of updates until config.num_steps."
         )
     after = make(config, max(1, num_steps - warmup))
     if not warmup:
@@ -59,20 +61,24 @@ def make_schedule(config: ConfigDict, num_steps: int) -> optax.Schedule:
 
 
 def make_optimizer(
-    config: ConfigDict, schedule: optax.Schedule
+    config: ConfigDict,
+    schedule: optax.Schedule,
+    where: str = "config.optim",
+    frozen: tuple[str, ...] = (),
 ) -> optax.GradientTransformation:
     """Clipping by global norm (where `clip_norm` > 0), then the optimizer of `config`.
 
     Each optimizer takes those fields of `config` that OPTIMIZERS lists for it. Weight
-    decay acts on kernels only: not on biases, norms and codebooks.
+    decay acts on kernels only: not on biases, norms and codebooks. Parameters of the
+    modules named in `frozen` get no update and have no state.
 
     Raises:
         InputError: the optimizer is unknown, or weight decay is set for one without.
     """
-    make, fields = choose(OPTIMIZERS, config.name, "config.optim.name")
+    make, fields = choose(OPTIMIZERS, config.name, f"{where}.name")
     if config.weight_decay and "weight_decay" not in fields:
         raise InputError(
-            f"config.optim.weight_decay={config.weight_decay} has no effect on "
+            f"{where}.weight_decay={config.weight_decay} has no effect on "
             f"{config.name!r}; choose 'adamw' or 'lion', or set it to 0."
         )
     options = {field: config[field] for field in fields}
@@ -81,7 +87,14 @@ def make_optimizer(
     transforms = [make(schedule, **options)]
     if config.clip_norm > 0:
         transforms.insert(0, optax.clip_by_global_norm(config.clip_norm))
-    return optax.chain(*transforms)
+    tx = optax.chain(*transforms)
+    if not frozen:
+        return tx
+
+    def labels(params):
+        return {name: "frozen" if name in frozen else "learns" for name in params}
+
+    return optax.multi_transform({"learns": tx, "frozen": optax.set_to_zero()}, labels)
 
 
 def _is_kernel(params):

@@ -13,7 +13,8 @@ from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures, reconstruction
 from vq_jax.evaluation.report import write_json
-from vq_jax.training import header, hooks, loop, rng, sharding
+from vq_jax.pretrained.lpips import load_nets
+from vq_jax.training import header, hooks, loop, rng, sharding, warm_start
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals
 from vq_jax.training.outputs import Outputs
@@ -33,13 +34,14 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     """
     console.quiet = console.quiet or jax.process_index() > 0
     setup = prepare(config)
+    nets = load_nets(setup.nets)
     workdir = make_workdir(workdir)
     batches = _train_batches(config)
     with (
         contextlib.closing(batches),  # ends worker processes, where there are any
         contextlib.closing(Checkpointer(workdir, config)) as checkpointer,
     ):
-        state = _restore_or_initialise(setup, config, checkpointer, batches)
+        state = _restore_or_initialise(setup, config, checkpointer, batches, console)
         if jax.process_index() == 0:
             write_json(workdir / "config.json", config.to_dict())
         start_step = int(state.step)
@@ -57,7 +59,9 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
             num_steps=config.num_steps,
             batch_size=config.batch_size,
         )
-        step, signal = _train_from(setup, config, state, outputs, checkpointer, batches)
+        step, signal = _train_from(
+            setup, config, state, nets, outputs, checkpointer, batches
+        )
     if step == config.num_steps:
         console.print(f"Finished {step} steps in {workdir}.", soft_wrap=True)
         return 0
@@ -70,17 +74,24 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
 
 
 def _train_from(
-    setup: Setup, config: ConfigDict, state, outputs: Outputs, checkpointer, batches
+    setup: Setup,
+    config: ConfigDict,
+    state,
+    nets,
+    outputs: Outputs,
+    checkpointer,
+    batches,
 ) -> tuple[int, int]:
     """Trains on; returns the number of finished steps and of the stopping signal."""
     start_step = int(state.step)
     key = rng.stream(jax.random.key(config.seed), "train")
-    compiled = _compile(setup, config, state, key)
+    nets = jax.device_put(nets, sharding.replicated(setup.mesh))
+    compiled = _compile(setup, config, state, key, nets)
     rows = header.describe(setup, config, outputs.workdir, compiled, start_step)
     outputs.display.header(rows)
     with stop_on_signals() as stop, outputs.running(start_step):
         _, step = loop.train(
-            compiled,
+            lambda *args: compiled(*args, nets),
             state,
             (sharding.global_batch(batch, setup.mesh) for batch in batches),
             key,
@@ -134,28 +145,39 @@ def _eval_batches(config: ConfigDict, limit: int | None):
     )
 
 
-def _restore_or_initialise(setup: Setup, config: ConfigDict, checkpointer, batches):
-    """The state to go on from: this workdir's latest checkpoint, else a fresh one."""
+def _restore_or_initialise(
+    setup: Setup, config: ConfigDict, checkpointer, batches, console: Console
+):
+    """The state to go on from: this workdir's, `config.init_from`'s, or a fresh one."""
     if checkpointer.latest_step is not None:
         return checkpointer.restore(setup.abstract_state, batches)
     key = jax.random.key(config.seed)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, setup.abstract_state)
     state = jax.jit(setup.init, out_shardings=shardings)(rng.stream(key, "init"))
-    if setup.start is None:
+    if config.init_from:
+        state, step = warm_start.init_from(config.init_from, state)
+        console.print(f"Goes on from the model of {config.init_from}, step {step}.")
+    start = setup.start_warm if config.init_from else setup.start
+    if start is None:
         return state
     # An iterator of its own, so that training still begins with the first batch.
     with contextlib.closing(_train_batches(config)) as first_batches:
         first = sharding.global_batch(next(first_batches), setup.mesh)
-    start = jax.jit(setup.start, out_shardings=shardings)
+    start = jax.jit(start, out_shardings=shardings)
     return start(state, first, rng.stream(key, "start"))
 
 
-def _compile(setup: Setup, config: ConfigDict, state, key):
+def _compile(setup: Setup, config: ConfigDict, state, key, nets):
     shardings = jax.tree.map(lambda leaf: leaf.sharding, setup.abstract_state)
     everywhere = sharding.replicated(setup.mesh)
     step = jax.jit(
         setup.step,
-        in_shardings=(shardings, sharding.batch_sharding(setup.mesh), everywhere),
+        in_shardings=(
+            shardings,
+            sharding.batch_sharding(setup.mesh),
+            everywhere,
+            everywhere,
+        ),
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
@@ -166,7 +188,7 @@ def _compile(setup: Setup, config: ConfigDict, state, key):
         ),
         "label": jax.ShapeDtypeStruct((config.batch_size,), "int32"),
     }
-    return step.lower(state, batch, key).compile()
+    return step.lower(state, batch, key, nets).compile()
 
 
 def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> list:

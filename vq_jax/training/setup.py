@@ -11,11 +11,15 @@ import jax
 from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
-from vq_jax.losses.terms import check_weights
+from vq_jax.losses.terms import PERCEPTUAL, check_weights
 from vq_jax.models.autoencoder import Autoencoder
-from vq_jax.models.build import build_autoencoder
-from vq_jax.training import optim, sharding, vae_step
-from vq_jax.training.state import TrainState, create_state
+from vq_jax.models.build import build_autoencoder, build_discriminator, choose
+from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.training import gan_step, generator, optim, sharding, vae_step
+from vq_jax.training.discriminator import create_discriminator
+from vq_jax.training.game import make_game
+from vq_jax.training.perceptual import make_perceptual
+from vq_jax.training.state import AdversarialState, create_state
 
 # path in the configuration -> lowest and highest value that a run can use
 LIMITS = {
@@ -32,10 +36,14 @@ LIMITS = {
     "losses.l2": (0.0, math.inf),
     "losses.nll": (0.0, math.inf),
     "losses.kl": (0.0, math.inf),
+    "losses.perceptual": (0.0, math.inf),
     "losses.quantizer": (0.0, math.inf),
     "optim.learning_rate": (0.0, math.inf),
     "optim.clip_norm": (0.0, math.inf),
     "optim.weight_decay": (0.0, math.inf),
+    "disc_optim.learning_rate": (0.0, math.inf),
+    "disc_optim.clip_norm": (0.0, math.inf),
+    "disc_optim.weight_decay": (0.0, math.inf),
     "eval.every": (0, math.inf),
     "eval.max_images": (0, math.inf),
     "checkpoint.every": (0, math.inf),
@@ -50,22 +58,29 @@ class Setup:
 
     Attributes:
         model: the autoencoder.
+        discriminator: its opponent, or None.
         mesh: all devices.
-        schedule: step -> learning rate.
-        abstract_state: shapes, dtypes and shardings of the state.
+        schedule: step -> learning rate of the autoencoder.
+        abstract_state: shapes, dtypes and shardings of the state: a TrainState, or an
+            AdversarialState where there is a discriminator.
         init: key -> state; pure.
-        start: (state, batch, key) -> state with codes placed on the first batch, or
-            None.
-        step: (state, batch, key) -> (state, metrics); pure.
+        start: (state, batch, key) -> state with codes, and what else starts on data,
+            placed on the first batch; or None.
+        start_warm: the same where the autoencoder comes from another run.
+        step: (state, batch, key, nets) -> (state, metrics); pure.
+        nets: names of the pretrained nets whose parameters `step` is called with.
     """
 
     model: Autoencoder
+    discriminator: Discriminator | None
     mesh: Any
     schedule: Callable
-    abstract_state: TrainState
+    abstract_state: Any
     init: Callable
     start: Callable | None
+    start_warm: Callable | None
     step: Callable
+    nets: tuple[str, ...]
 
 
 def prepare(config: ConfigDict) -> Setup:
@@ -78,9 +93,11 @@ def prepare(config: ConfigDict) -> Setup:
     check_numbers(config, mesh)
     model = build_autoencoder(config.model, channels=config.data.channels)
     model.tokens_shape(config.data.image_size, config.data.image_size)
+    discriminator = build_discriminator(config.discriminator, config.model.dtype)
     loss_weights = check_weights(model, config.losses.to_dict())
+    frozen = _frozen(config)
     schedule = optim.make_schedule(config.optim, config.num_steps)
-    tx = optim.make_optimizer(config.optim, schedule)
+    tx = optim.make_optimizer(config.optim, schedule, frozen=frozen)
     init = functools.partial(
         create_state,
         model,
@@ -88,23 +105,81 @@ def prepare(config: ConfigDict) -> Setup:
         image_size=config.data.image_size,
         ema_decay=config.ema_decay,
     )
-    shapes = jax.eval_shape(init, jax.random.key(0))
+    options = {
+        "loss_weights": loss_weights,
+        "perceptual": make_perceptual(config.perceptual, loss_weights),
+        "ema_decay": config.ema_decay,
+        "accumulation": config.optim.accumulation,
+        "usage_window": config.usage_window,
+        "frozen": frozen,
+    }
+    if discriminator is None:
+        step = vae_step.make_vae_step(model, tx, **options)
+        start = start_warm = None
+        if model.quantizer.starts_from_data:
+            start = generator.make_start(model)
+    else:
+        init, step = _adversarial(config, model, discriminator, init, tx, options)
+        start, start_warm = (
+            gan_step.make_start(model, discriminator, codes=codes)
+            for codes in (model.quantizer.starts_from_data, False)
+        )
     return Setup(
         model=model,
+        discriminator=discriminator,
         mesh=mesh,
         schedule=schedule,
-        abstract_state=sharding.with_shardings(shapes, mesh),
-        init=init,
-        start=vae_step.make_start(model) if model.quantizer.starts_from_data else None,
-        step=vae_step.make_vae_step(
-            model,
-            tx,
-            loss_weights=loss_weights,
-            ema_decay=config.ema_decay,
-            accumulation=config.optim.accumulation,
-            usage_window=config.usage_window,
+        abstract_state=sharding.with_shardings(
+            jax.eval_shape(init, jax.random.key(0)), mesh
         ),
+        init=init,
+        start=start,
+        start_warm=start_warm,
+        step=step,
+        nets=(config.perceptual.net,) if PERCEPTUAL in loss_weights else (),
     )
+
+
+def _adversarial(config, model, discriminator, init_generator, tx, options):
+    """(init, step) of a run with a discriminator."""
+    game = make_game(config.adversarial)
+    if game.weighting == "adaptive" and "decoder" in options["frozen"]:
+        raise InputError(
+            "config.adversarial.weighting='adaptive' needs gradients of the decoder, "
+            "which config.freeze holds fast; set config.adversarial.weighting='fixed'."
+        )
+    updates = config.num_steps - game.disc_start
+    where = "config.disc_optim"
+    disc_schedule = optim.make_schedule(config.disc_optim, max(1, updates), where)
+    disc_tx = optim.make_optimizer(config.disc_optim, disc_schedule, where)
+
+    def init(key):
+        keys = jax.random.split(key)
+        return AdversarialState(
+            generator=init_generator(keys[0]),
+            discriminator=create_discriminator(
+                discriminator,
+                disc_tx,
+                keys[1],
+                image_size=config.data.image_size,
+                channels=config.data.channels,
+            ),
+        )
+
+    step = gan_step.make_gan_step(model, discriminator, tx, disc_tx, game, **options)
+    return init, step
+
+
+def _frozen(config: ConfigDict) -> tuple[str, ...]:
+    modules = ("decoder", "encoder", "head", "quantizer")
+    for name in config.freeze:
+        choose(dict.fromkeys(modules), name, "config.freeze")
+    if config.freeze and not config.init_from:
+        raise InputError(
+            f"config.freeze={tuple(config.freeze)} would hold random parameters fast; "
+            "name the run they come from in config.init_from."
+        )
+    return tuple(config.freeze)
 
 
 def check_numbers(config: ConfigDict, mesh) -> None:

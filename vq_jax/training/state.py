@@ -50,6 +50,23 @@ class TrainState:
         return {"params": self.ema_params or self.params, **self.variables}
 
 
+@struct.dataclass
+class AdversarialState:
+    """A generator and its discriminator, each with all of its own."""
+
+    generator: Leaf  # TrainState of the autoencoder
+    discriminator: Leaf  # TrainState; its `step` counts its own updates
+
+    @property
+    def step(self):
+        """Finished steps: those of the generator, which learns in each."""
+        return self.generator.step
+
+    def inference_variables(self) -> dict:
+        """Variables of the autoencoder to evaluate with."""
+        return self.generator.inference_variables()
+
+
 def create_state(
     model: Autoencoder,
     tx: optax.GradientTransformation,

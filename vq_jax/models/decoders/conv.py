@@ -32,6 +32,12 @@ class ConvDecoder(nn.Module):
     def upsampling_factor(self) -> int:
         return 2**self.num_upsamples
 
+    @property
+    def last_kernel(self) -> tuple[str, str]:
+        """Path of the kernel of the last layer in the decoder's parameters."""
+        last = self.num_upsamples - 1
+        return (f"TransposedConv_{last}" if self.num_upsamples else "Conv_1", "kernel")
+
     @nn.compact
     def __call__(
         self, z_q: Float[Array, "b hq wq d"], *, train: bool

@@ -1,0 +1,94 @@
+"""The residual decoder of VQGAN, and of the tokenizers that came from it."""
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from vq_jax.models.layers import resnet
+from vq_jax.models.layers.torch_conv import torch_conv
+
+
+class ResnetDecoder(nn.Module):
+    """Levels of residual blocks, each but the last doubling the resolution.
+
+    VQGAN's decoder (2012.09841v3, table 7) by default, which has one block more a level
+    than its encoder, and no tanh. Names of parameters are those of its released code:
+    `up_{level}_…` counts levels from the highest resolution, which comes last.
+
+    Attributes:
+        out_channels: channels of the output.
+        base_dim: channels of the last level, a multiple of 32.
+        multipliers: of `base_dim`, a level each, from the highest resolution down.
+        num_res_blocks: a level; VQGAN's configurations name one less.
+        resolution: nominal size of images that places attention; other sizes work.
+        attention_resolutions: of the levels with attention after each block.
+        middle_attention: whether there is attention at the lowest resolution.
+        num_middle_blocks: residual blocks there.
+        features_dim: channels between the two first convolutions.
+        post_quant: whether a 1x1 convolution comes first, `post_quant_conv`.
+        shortcut, upsampling, dropout: see `layers/resnet.py`.
+        use_bias: of residual blocks.
+        dtype: dtype of the convolutions; parameters and outputs are float32.
+    """
+
+    out_channels: int
+    base_dim: int = 128
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 3
+    resolution: int = 256
+    attention_resolutions: tuple[int, ...] = (16,)
+    middle_attention: bool = True
+    num_middle_blocks: int = 2
+    features_dim: int = 256
+    post_quant: bool = True
+    shortcut: resnet.Shortcut = "input"
+    upsampling: resnet.Upsampling = "nearest"
+    use_bias: bool = True
+    dropout: float = 0.0
+    dtype: str = "float32"
+
+    @property
+    def upsampling_factor(self) -> int:
+        return 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def last_kernel(self) -> tuple[str, str]:
+        """Path of the kernel of the last layer in the decoder's parameters."""
+        return ("conv_out", "kernel")
+
+    @nn.compact
+    def __call__(
+        self, z_q: Float[Array, "b hq wq d"], *, train: bool
+    ) -> Float[Array, "b h w out"]:
+        block = (self.shortcut, self.use_bias, self.dropout, self.dtype)
+        x = z_q
+        if self.post_quant:
+            x = torch_conv(
+                x.shape[-1],
+                self.features_dim,
+                1,
+                dtype=self.dtype,
+                name="post_quant_conv",
+            )(x)
+        dim = self.base_dim * self.multipliers[-1]
+        x = torch_conv(x.shape[-1], dim, dtype=self.dtype, name="conv_in")(x)
+        x = resnet.MiddleBlocks(
+            self.num_middle_blocks, self.middle_attention, *block, name="mid"
+        )(x, train=train)
+        for level in reversed(range(len(self.multipliers))):
+            dim = self.base_dim * self.multipliers[level]
+            attends = self.resolution >> level in self.attention_resolutions
+            for i in range(self.num_res_blocks):
+                name = f"up_{level}_block_{i}"
+                x = resnet.ResnetBlock(dim, *block, name=name)(x, train=train)
+                if attends:
+                    name = f"up_{level}_attn_{i}"
+                    x = resnet.AttentionBlock(self.dtype, name=name)(x)
+            if level:
+                name = f"up_{level}_upsample"
+                x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
+        x = jax.nn.swish(resnet.group_norm(x.shape[-1], self.dtype, "norm_out")(x))
+        x = torch_conv(
+            x.shape[-1], self.out_channels, dtype=self.dtype, name="conv_out"
+        )(x)
+        return x.astype("float32")

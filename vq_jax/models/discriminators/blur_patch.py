@@ -1,0 +1,46 @@
+"""The discriminator of VQGAN+: patches, anti-aliased."""
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.layers.blur import blur_pool
+from vq_jax.models.layers.torch_conv import torch_conv
+
+NUM_GROUPS, MAX_GRID = 32, 16
+
+
+class BlurPatchDiscriminator(Discriminator):
+    """3x3 convolutions with blur-pool and GroupNorm (MaskBit 2409.16211, sec. 3).
+
+    A logit for each patch, at most 16x16 of them: grids that are larger by a factor are
+    reduced to that by a maximum over windows, as in the authors' code.
+
+    Attributes:
+        base_dim: channels of the first layer, a multiple of 16; each stage doubles.
+        num_stages: halvings of the size.
+    """
+
+    base_dim: int = 128
+    num_stages: int = 3
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, "b h w c"], *, train: bool, start: bool = False
+    ) -> Float[Array, "b hp wp"]:
+        x = self._conv("conv_in", images, self.base_dim, 5)
+        x = jax.nn.leaky_relu(x, 0.1)
+        for i in range(self.num_stages):
+            x = blur_pool(self._conv(f"conv_{i}", x, self.base_dim * 2**i, 3))
+            x = nn.GroupNorm(NUM_GROUPS, epsilon=1e-5, name=f"norm_{i}")(
+                x.astype("float32")
+            )
+            x = jax.nn.leaky_relu(x, 0.1)
+        window = tuple(max(1, side // MAX_GRID) for side in x.shape[1:3])
+        x = nn.max_pool(x, window, strides=window)
+        x = jax.nn.leaky_relu(self._conv("logits_in", x, x.shape[-1], 1), 0.1)
+        return self._conv("logits_out", x, 1, 5)[..., 0].astype("float32")
+
+    def _conv(self, name, x, features, size):
+        return torch_conv(x.shape[-1], features, size, dtype=self.dtype, name=name)(x)

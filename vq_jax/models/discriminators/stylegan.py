@@ -1,0 +1,63 @@
+"""Residual discriminators with anti-aliased down-sampling."""
+
+import math
+
+import jax
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from vq_jax.errors import InputError
+from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.layers.blur import blur_pool
+
+_init = nn.initializers.xavier_uniform()
+
+
+class StyleGanDiscriminator(Discriminator):
+    """One logit an image, from residual blocks (StyleGAN2 1912.04958, appendix B).
+
+    Images are of one size, that of training. No equalised learning rate and no
+    statistics over the batch, as in MAGVIT's code; kernels start as there, in Glorot's
+    uniform distribution.
+
+    Attributes:
+        base_dim: channels at the images' size.
+        multipliers: of `base_dim`, a block each; a block halves the size.
+    """
+
+    base_dim: int = 64
+    multipliers: tuple[int, ...] = (2, 4, 4, 4)
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, "b h w c"], *, train: bool, start: bool = False
+    ) -> Float[Array, "b"]:
+        if min(images.shape[1:3]) < 2 ** len(self.multipliers):
+            raise InputError(
+                f"{images.shape[1]}x{images.shape[2]} images are halved to nothing by "
+                f"config.discriminator.multipliers={self.multipliers}; use fewer."
+            )
+        x = self._conv("conv_in", images, self.base_dim)
+        x = jax.nn.leaky_relu(x, 0.2)
+        for i, multiplier in enumerate(self.multipliers):
+            dim = self.base_dim * multiplier
+            shortcut = blur_pool(x)
+            shortcut = self._conv(f"block_{i}_shortcut", shortcut, dim, 1, False)
+            x = jax.nn.leaky_relu(self._conv(f"block_{i}_conv1", x, x.shape[-1]), 0.2)
+            x = self._conv(f"block_{i}_conv2", blur_pool(x), dim)
+            x = (jax.nn.leaky_relu(x, 0.2) + shortcut) / math.sqrt(2)
+        x = jax.nn.leaky_relu(self._conv("conv_out", x, x.shape[-1]), 0.2)
+        x = x.reshape(len(x), -1)
+        x = nn.Dense(dim, dtype=self.dtype, kernel_init=_init, name="dense")(x)
+        x = jax.nn.leaky_relu(x, 0.2).astype("float32")
+        return nn.Dense(1, kernel_init=_init, name="logit")(x)[:, 0]
+
+    def _conv(self, name, x, features, size=3, use_bias=True):
+        return nn.Conv(
+            features,
+            (size, size),
+            use_bias=use_bias,
+            kernel_init=_init,
+            dtype=self.dtype,
+            name=name,
+        )(x)

