@@ -68,7 +68,7 @@ def apply_update(
     if "quantizer" not in frozen:
         state = _changed_by("update_codebook", model, state, recorded)
     if frozen and state.ema_params:
-        kept = {name: before.ema_params[name] for name in frozen}
+        kept = {k: v for k, v in before.ema_params.items() if k in frozen}
         state = state.replace(ema_params={**state.ema_params, **kept})
     return state, metrics
 

@@ -1,0 +1,67 @@
+"""Names of VQGAN's released code, taming-transformers, in the modules here."""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+# Prefixes of the autoencoder, the longest first; a module's own names stay.
+PREFIXES = (
+    (r"^encoder\.down\.(\d+)\.(block|attn)\.(\d+)\.", r"encoder/down_\1_\2_\3/"),
+    (r"^encoder\.down\.(\d+)\.downsample\.", r"encoder/down_\1_downsample/"),
+    (r"^decoder\.up\.(\d+)\.(block|attn)\.(\d+)\.", r"decoder/up_\1_\2_\3/"),
+    (r"^decoder\.up\.(\d+)\.upsample\.", r"decoder/up_\1_upsample/"),
+    (r"^(encoder|decoder)\.mid\.(\w+)\.", r"\1/mid/\2/"),
+    (r"^quant_conv\.", r"head/Conv_0/"),
+    (r"^post_quant_conv\.", r"decoder/post_quant_conv/"),
+    (r"^quantize\.embedding\.weight$", r"quantizer/codes"),
+)
+
+
+def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """{path: array} of `Autoencoder`'s parameters from those of `VQModel`.
+
+    Kernels turn from OIHW to HWIO, weights of norms become scales. `state` has the
+    autoencoder only: leave out "loss." and "transformer.".
+    """
+    return dict(_converted(name, array) for name, array in state.items())
+
+
+def convert_discriminator(
+    state: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Parameters and running statistics of `PatchDiscriminator` with BatchNorm.
+
+    `state` has the names `main.{i}.…` of `NLayerDiscriminator`, where convolutions are
+    0, 2, 5, 8, … and norms 3, 6, 9, ….
+    """
+    params, stats = {}, {}
+    last = max(int(name.split(".")[1]) for name in state)
+    for name, array in state.items():
+        _, index, field = name.split(".")
+        number = (int(index) + 1) // 3 if int(index) != last else (last + 1) // 3
+        kind = (
+            "norm"
+            if array.ndim == 1 and int(index) % 3 == 0 and index != "0"
+            else ("conv")
+        )
+        if field == "num_batches_tracked":
+            continue
+        if field.startswith("running_"):
+            stats[f"norm_{int(index) // 3}/{field.removeprefix('running_')}"] = array
+        elif kind == "norm":
+            leaf = {"weight": "scale", "bias": "bias"}[field]
+            params[f"norm_{int(index) // 3}/{leaf}"] = array
+        else:
+            path, array = _converted(f"conv_{number}.{field}", array)
+            params[path] = array
+    return params, stats
+
+
+def _converted(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+    for pattern, replacement in PREFIXES:
+        name = re.sub(pattern, replacement, name)
+    path = name.replace(".", "/")
+    if array.ndim == 4:
+        return path.replace("/weight", "/kernel"), array.transpose(2, 3, 1, 0)
+    return path.replace("/weight", "/scale"), array
