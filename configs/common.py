@@ -1,8 +1,8 @@
 """What the experiments share: defaults of every field, and the variants.
 
 A variant comes after the config's path, `--config=configs/X.py:smoke,vq`: `smoke`
-shrinks the experiment to seconds on a CPU, and the name of a quantizer replaces the
-config's own.
+shrinks the experiment to seconds on a CPU, `vqvae` takes a VQGAN's discriminator and
+perceptual loss away, and the name of a quantizer replaces the config's own.
 """
 
 from ml_collections import ConfigDict
@@ -96,7 +96,37 @@ ADVERSARIAL = {
 
 # values of config.discriminator
 PATCHGAN = {"name": "patchgan", "base_dim": 64, "num_layers": 3, "norm": "batch"}
-STYLEGAN = {"name": "stylegan", "base_dim": 64, "multipliers": (2, 4, 4, 4)}
+
+
+def resnet(config: ConfigDict, *, num_res_blocks: int = 2, **fields) -> None:
+    """Gives `config` VQGAN's encoder and decoder, with `fields` of both replaced."""
+    shared = {
+        "name": "resnet",
+        "base_dim": 128,
+        "multipliers": (1, 1, 2, 2, 4),
+        "resolution": config.data.image_size,
+        "attention_resolutions": (16,),
+        "middle_attention": True,
+        "features_dim": 256,
+        **fields,
+    }
+    config.model.encoder = ConfigDict({**shared, "num_res_blocks": num_res_blocks})
+    config.model.decoder = ConfigDict({**shared, "num_res_blocks": num_res_blocks + 1})
+
+
+def imagenet256(config: ConfigDict) -> None:
+    """ImageNet at 256 px on accelerators, from a prepared TFDS data set."""
+    config.usage_window = 50_000  # as many as the validation split has
+    config.log_every = 100
+    config.image_every = 10_000
+    config.data.source = "tfds:imagenet2012"
+    config.data.eval_split = "validation"
+    config.data.image_size = 256
+    config.data.num_threads = 16
+    config.data.prefetch = 512
+    config.model.dtype = "bfloat16"
+    config.eval.update(every=10_000, batch_size=64, lpips=("alexnet", "vgg16"))
+    config.checkpoint.update(every=5_000, keep_every=50_000)
 
 
 # Fields that survive a change of the quantizer.
@@ -176,7 +206,10 @@ def defaults() -> ConfigDict:
     config.disc_optim = ConfigDict(OPTIM)
     config.init_from = ""  # workdir of a run whose model this one goes on from
     config.freeze = ()  # of encoder, head, quantizer, decoder
-    config.eval = ConfigDict({"every": 1_000, "batch_size": 64, "max_images": 0})
+    config.eval = ConfigDict(
+        # lpips: of alexnet, vgg16; their weights are an install of their own
+        {"every": 1_000, "batch_size": 64, "max_images": 0, "lpips": ()}
+    )
     config.checkpoint = ConfigDict({"every": 1_000, "keep": 2, "keep_every": 0})
     config.mesh = ConfigDict({"data": -1, "fsdp": 1})  # data=-1: all that is left
     return config
@@ -192,6 +225,9 @@ def finish(config: ConfigDict, variant: str) -> ConfigDict:
     for word in filter(None, variant.split(",")):
         if word == "smoke":
             _shrink(config)
+        elif word == "vqvae":
+            config.losses.update(l1=0.0, l2=1.0, perceptual=0.0)
+            config.discriminator = ConfigDict({"name": "none"})
         elif word in QUANTIZERS:
             shared = {
                 key: value
@@ -202,7 +238,7 @@ def finish(config: ConfigDict, variant: str) -> ConfigDict:
         else:
             raise ValueError(
                 f"config variant {word!r} is unknown; choose from "
-                f"{['smoke', *sorted(QUANTIZERS)]}."
+                f"{['smoke', 'vqvae', *sorted(QUANTIZERS)]}."
             )
     return config.lock()
 
@@ -240,6 +276,7 @@ def _shrink(config: ConfigDict) -> None:
 
 def _shrink_game(config: ConfigDict) -> None:
     # The perceptual net's weights are an install of their own, and slow on a CPU.
+    config.eval.lpips = ()
     if config.losses.perceptual:
         config.losses.update(perceptual=0.0, l2=1.0)
     if config.discriminator.name != "none":
@@ -253,4 +290,4 @@ def _shrink_game(config: ConfigDict) -> None:
         gen_start=min(config.adversarial.gen_start, 10),
         gen_ramp=min(config.adversarial.gen_ramp, 5),
     )
-    config.disc_optim.warmup_steps = min(config.disc_optim.warmup_steps, 5)
+    config.disc_optim.warmup_steps = 0

@@ -24,7 +24,7 @@ def _config(name, variant=""):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_whole_experiment_builds(name):
     prepared = setup.prepare(_config(name))
-    assert jax.tree.leaves(prepared.abstract_state.params)
+    assert jax.tree.leaves(prepared.abstract_state)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,7 +14,12 @@ from vq_jax.ops import images as image_ops
 from vq_jax.testing import reference
 
 K = 13
-batch_sums = jax.jit(accumulate.batch_sums, static_argnames="codebook_size")
+
+
+@functools.partial(jax.jit, static_argnames="codebook_size")
+def batch_sums(recon, images, indices, mask, codebook_size):
+    per_image = accumulate.image_metrics(recon, images)
+    return accumulate.masked_sums(per_image, mask, indices, codebook_size)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@
 
 CompVis/taming-transformers at 3ba01b241669f5ade541ce990f7650a3b8f65318 (MIT). Its modules
 run as they are, but with 2 groups in place of 32 in GroupNorm, so that a model is small
-enough to keep. Weights before the step are drawn from their names, here and in the tests.
+enough to keep. Weights before the step follow from their names, as in the tests.
 """
 
 import json

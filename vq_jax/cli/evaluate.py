@@ -1,4 +1,5 @@
-"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]"""
+"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]
+[--lpips=alexnet,vgg16]"""
 
 import jax
 from etils import epath
@@ -7,6 +8,7 @@ from vq_jax.cli import arguments, exits
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures, reconstruction, report
 from vq_jax.inference.load import load_workdir
+from vq_jax.pretrained.lpips import load_nets
 from vq_jax.training import sharding
 
 
@@ -16,6 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--split", help="default: the run's config.data.eval_split")
     parser.add_argument("--data", help="another source than the run's, as folder:PATH")
     parser.add_argument("--batch_size", type=int, help="default: the run's")
+    parser.add_argument("--lpips", help="nets that judge; default: the run's")
     args = parser.parse_args(argv[1:] if argv else None)
     with exits.clear_errors():
         _evaluate(args)
@@ -35,7 +38,13 @@ def _evaluate(args) -> None:
     if batch_size is None:
         batch_size = trained.config.eval.batch_size
     sharding.check_batch_size(batch_size, mesh, "--batch_size")
-    variables = jax.device_put(trained.variables, sharding.replicated(mesh))
+    everywhere = sharding.replicated(mesh)
+    variables = jax.device_put(trained.variables, everywhere)
+    if args.lpips is None:
+        judges = trained.config.eval.get("lpips", ())  # absent in runs before it
+    else:
+        judges = [net for net in args.lpips.split(",") if net]
+    nets = jax.device_put(load_nets(judges), everywhere)
     batches = pipeline.eval_batches(data, split, batch_size=batch_size)
     result = reconstruction.evaluate(
         jax.jit(reconstruction.make_eval_step(model)),
@@ -43,6 +52,7 @@ def _evaluate(args) -> None:
         (sharding.global_batch(batch, mesh) for batch in batches),
         model,
         image_size=data.image_size,
+        nets=nets,
     )
     folder = epath.Path(args.workdir) / "eval"
     origin = {"source": data.source, "split": split, "step": trained.step}

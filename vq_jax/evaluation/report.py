@@ -10,6 +10,8 @@ from rich.table import Table
 COLUMNS = {
     "psnr": ("dB, per image, then averaged", "{:.2f}"),
     "ssim": ("Gaussian window 11, sigma 1.5", "{:.4f}"),
+    "lpips_alexnet": ("version 0.1, uint8 images", "{:.4f}"),
+    "lpips_vgg16": ("version 0.1, uint8 images", "{:.4f}"),
     "l1": ("images in [-1, 1]", "{:.4f}"),
     "l2": ("images in [-1, 1]", "{:.5f}"),
     "usage": ("codes hit over the split", "{:.1%}"),
@@ -29,11 +31,12 @@ def write_json(path: epath.PathLike, report: dict) -> epath.Path:
 
 
 def print_table(report: dict, *, title: str, console: Console) -> None:
-    """One row a metric; a metric that is None does not apply and says so."""
+    """One row a metric that is there; one that is None does not apply and says so."""
     table = Table(title=title, title_justify="left")
     for heading, justify in (("metric", "left"), ("value", "right"), ("", "left")):
         table.add_column(heading, justify=justify)
-    for name, (note, form) in COLUMNS.items():
+    for name in filter(report.__contains__, COLUMNS):
+        note, form = COLUMNS[name]
         value = report[name]
         table.add_row(name, "no codes" if value is None else form.format(value), note)
     console.print(table)

@@ -1,9 +1,11 @@
 """Metrics of a whole split, streamed: sums of each batch, merged on the host.
 
-    sums = jax.jit(batch_sums, static_argnames="codebook_size")
-    report = merge_all(sums(*batch, codebook_size=1024) for batch in split).compute()
+    def sums(recon, images, mask):
+        return masked_sums(image_metrics(recon, images), mask)
 
-`batch_sums` is written for the global batch, so devices and processes need no merge of
+    report = merge_all(jax.jit(sums)(*batch) for batch in split).compute()
+
+`masked_sums` is written for the global batch, so devices and processes need no merge of
 their own: jit it with replicated outputs, and every process holds the same sums.
 """
 
@@ -93,20 +95,6 @@ def masked_sums(
         sums={k: jnp.sum(jnp.where(mask, x, 0.0)) for k, x in per_image.items()},
         num_images=jnp.sum(mask, dtype=jnp.int32),
         code_counts=counts,
-    )
-
-
-def batch_sums(
-    recon: Float[Array, "b h w c"],
-    images: Float[Array, "b h w c"],
-    indices: Int[Array, "b *tokens"] | None,
-    mask: Bool[Array, "b"],
-    codebook_size: int | None,
-    num_codebooks: int = 1,
-) -> MetricSums:
-    """`masked_sums` of `image_metrics`: what an evaluation step returns."""
-    return masked_sums(
-        image_metrics(recon, images), mask, indices, codebook_size, num_codebooks
     )
 
 

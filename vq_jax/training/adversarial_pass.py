@@ -43,36 +43,27 @@ def make_play(
     they are cheap, and go back through the autoencoder as one weighted sum.
     """
     image_weights, latent_weights = terms.split_weights(loss_weights)
+    forward = _make_forward(model, latent_weights, frozen)
     adversarial_loss = _make_adversarial_loss(model, discriminator, game)
 
+    def image_loss(outputs, images, nets):
+        of_images = terms.image_terms(
+            model, outputs, images, tuple(image_weights), perceptual, nets
+        )
+        return weighted_sum(of_images, image_weights)
+
     def play(state: AdversarialState, images, keys, nets) -> Played:
-        def forward(params):
-            output, recorded = generator.forward(
-                model, params, state.generator.variables, images, keys, frozen
-            )
-            latent, logs = weighted_sum(
-                terms.latent_terms(output, images, tuple(latent_weights)),
-                latent_weights,
-            )
-            return (output.outputs, latent), (output, recorded, logs)
-
-        def image_loss(outputs):
-            names = tuple(image_weights)
-            of_images = terms.image_terms(
-                model, outputs, images, names, perceptual, nets
-            )
-            return weighted_sum(of_images, image_weights)
-
         (outputs, latent), vjp, (output, recorded, logs) = jax.vjp(
-            forward, state.generator.params, has_aux=True
+            lambda params: forward(params, state.generator.variables, images, keys),
+            state.generator.params,
+            has_aux=True,
         )
         (image, image_logs), image_grad = jax.value_and_grad(image_loss, has_aux=True)(
-            outputs
+            outputs, images, nets
         )
         (against, stats), against_grad = jax.value_and_grad(
             adversarial_loss, has_aux=True
         )(outputs, state.discriminator, keys["augment_generator"])
-
         ratio = _ratio(model, game, vjp, image_grad, against_grad)
         risen = adversarial.ramp(state.step, start=game.gen_start, length=game.gen_ramp)
         weight = game.weight * ratio * risen
@@ -89,6 +80,20 @@ def make_play(
         return Played(grads, stats, output.recon, recorded, metrics)
 
     return play
+
+
+def _make_forward(model, latent_weights, frozen) -> Callable:
+    """params, … -> ((outputs, loss of the latents), what needs no gradient)."""
+
+    def forward(params, variables, images, keys):
+        output, recorded = generator.forward(
+            model, params, variables, images, keys, frozen
+        )
+        of_latents = terms.latent_terms(output, images, tuple(latent_weights))
+        latent, logs = weighted_sum(of_latents, latent_weights)
+        return (output.outputs, latent), (output, recorded, logs)
+
+    return forward
 
 
 def _make_adversarial_loss(model, discriminator, game: Game) -> Callable:

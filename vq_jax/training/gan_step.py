@@ -47,7 +47,6 @@ def make_gan_step(
     gradients after its clamp; "adversarial_weight", what the loss was multiplied by;
     "disc_grad_norm".
     """
-    parts = functools.partial(generator.accumulate, parts=accumulation)
     play = make_play(
         model,
         discriminator,
@@ -56,28 +55,21 @@ def make_gan_step(
         perceptual=perceptual,
         frozen=frozen,
     )
-    judge = disc.make_judge(discriminator, game)
-    update = functools.partial(
-        generator.apply_update,
-        model,
-        tx,
-        ema_decay=ema_decay,
-        usage_window=usage_window,
-        frozen=frozen,
+    update = generator.make_update(
+        model, tx, ema_decay=ema_decay, usage_window=usage_window, frozen=frozen
     )
-    gradients = _together if game.fakes == "shared" else _in_turn
+    gradients = functools.partial(
+        _together if game.fakes == "shared" else _in_turn,
+        model=model,
+        judge=disc.make_judge(discriminator, game),
+        update=update,
+        parts=functools.partial(generator.accumulate, parts=accumulation),
+    )
 
     def step(state: AdversarialState, batch, key, nets=None):
         keys = rng.step_keys(key, state.step, STREAMS)
         autoencoder, (disc_grads, disc_variables), metrics = gradients(
-            state,
-            batch["image"],
-            keys,
-            model=model,
-            play=functools.partial(play, nets=nets),
-            judge=judge,
-            update=update,
-            parts=parts,
+            state, batch["image"], keys, play=functools.partial(play, nets=nets)
         )
         metrics["disc_grad_norm"] = optax.tree.norm(disc_grads)
         opponent = disc.apply_update(

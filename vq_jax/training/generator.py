@@ -22,7 +22,7 @@ SUMMED = (base.STATISTICS, COUNTS)  # over the parts of a batch
 def forward(
     model: Autoencoder, params, variables, images, keys, frozen: tuple[str, ...] = ()
 ) -> tuple[AutoencoderOutput, dict]:
-    """A training pass, and what it recorded for `apply_update`.
+    """A training pass, and what it recorded for the update.
 
     No gradient reaches the parameters of the modules named in `frozen`.
     """
@@ -40,37 +40,37 @@ def forward(
     return output, {**recorded, **_code_counts(model, output.quantized.indices)}
 
 
-def apply_update(
+def make_update(
     model: Autoencoder,
     tx: optax.GradientTransformation,
-    state: TrainState,
-    grads,
-    recorded: Mapping,
-    num_images: int,
     *,
     ema_decay: float,
     usage_window: int,
-    frozen: tuple[str, ...] = (),
-) -> tuple[TrainState, dict]:
-    """The state after a batch of `num_images`: parameters, usage, codebook; metrics.
+    frozen: tuple[str, ...],
+) -> Callable:
+    """Returns `update(state, grads, recorded, num_images) -> (state, metrics)`.
 
-    What belongs to modules named in `frozen` stays, bit for bit.
+    Parameters, averages, usage and codebook after a batch. What belongs to modules
+    named in `frozen` stays, bit for bit. Metrics: "grad_norm", and those of
+    `code_usage.window_summary`.
     """
-    metrics = {"grad_norm": optax.tree.norm(grads)}
-    before = state
-    state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
-    if state.usage:
-        usage = code_usage.extend_window(
-            state.usage, recorded[COUNTS], num_images, usage_window
-        )
-        state = state.replace(usage=usage)
-        metrics |= code_usage.window_summary(usage)
-    if "quantizer" not in frozen:
-        state = _changed_by("update_codebook", model, state, recorded)
-    if frozen and state.ema_params:
-        kept = {k: v for k, v in before.ema_params.items() if k in frozen}
+
+    def update(state: TrainState, grads, recorded: Mapping, num_images: int):
+        metrics = {"grad_norm": optax.tree.norm(grads)}
+        kept = {k: v for k, v in state.ema_params.items() if k in frozen}
+        state = state.apply_gradients(grads, tx, ema_decay=ema_decay)
         state = state.replace(ema_params={**state.ema_params, **kept})
-    return state, metrics
+        if state.usage:
+            usage = code_usage.extend_window(
+                state.usage, recorded[COUNTS], num_images, usage_window
+            )
+            state = state.replace(usage=usage)
+            metrics |= code_usage.window_summary(usage)
+        if "quantizer" not in frozen:
+            state = _changed_by("update_codebook", model, state, recorded)
+        return state, metrics
+
+    return update
 
 
 def accumulate(gradients: Callable, images, keys, parts: int):

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from vq_jax.evaluation import pictures
+from vq_jax.training.alarms import Alarms
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.outputs import Outputs
 
@@ -17,6 +18,16 @@ def log_metrics(outputs: Outputs, schedule: Callable) -> Callable:
     def hook(step, state, metrics):
         learning_rate = float(schedule(step - 1))
         outputs.progress(step, {**metrics, "train/learning_rate": learning_rate})
+
+    return hook
+
+
+def raise_alarms(alarms: Alarms, outputs: Outputs) -> Callable:
+    """Shows what the alarms tell of the step's metrics."""
+
+    def hook(step, state, metrics):
+        for name, message in alarms.check(metrics).items():
+            outputs.display.message(f"step {step} · ALARM {name}: {message}")
 
     return hook
 

@@ -2,6 +2,7 @@
 parts together and applies `jax.jit`, shardings and donation."""
 
 import contextlib
+import math
 from signal import SIGTERM
 
 import jax
@@ -15,6 +16,7 @@ from vq_jax.evaluation import pictures, reconstruction
 from vq_jax.evaluation.report import write_json
 from vq_jax.pretrained.lpips import load_nets
 from vq_jax.training import header, hooks, loop, rng, sharding, warm_start
+from vq_jax.training.alarms import Alarms, of_codebook, of_discriminator
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals
 from vq_jax.training.outputs import Outputs
@@ -34,7 +36,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     """
     console.quiet = console.quiet or jax.process_index() > 0
     setup = prepare(config)
-    nets = load_nets(setup.nets)
+    nets = load_nets({*setup.nets, *config.eval.lpips})
     workdir = make_workdir(workdir)
     batches = _train_batches(config)
     with (
@@ -86,18 +88,22 @@ def _train_from(
     start_step = int(state.step)
     key = rng.stream(jax.random.key(config.seed), "train")
     nets = jax.device_put(nets, sharding.replicated(setup.mesh))
-    compiled = _compile(setup, config, state, key, nets)
+    of_step = {net: nets[net] for net in setup.nets}
+    compiled = _compile(setup, config, state, key, of_step)
     rows = header.describe(setup, config, outputs.workdir, compiled, start_step)
     outputs.display.header(rows)
+    of_loop = _hooks(setup, config, nets, outputs, checkpointer, batches)
     with stop_on_signals() as stop, outputs.running(start_step):
+        if config.init_from and start_step == 0:
+            of_loop[0].fn(0, state, {})  # where the other run had come to
         _, step = loop.train(
-            lambda *args: compiled(*args, nets),
+            lambda *args: compiled(*args, of_step),
             state,
             (sharding.global_batch(batch, setup.mesh) for batch in batches),
             key,
             start_step=start_step,
             num_steps=config.num_steps,
-            hooks=_hooks(setup, config, outputs, checkpointer, batches),
+            hooks=of_loop,
             should_stop=lambda n: checkpointer.reached_preemption(n) or stop(),
         )
     return step, stop.signal
@@ -191,7 +197,8 @@ def _compile(setup: Setup, config: ConfigDict, state, key, nets):
     return step.lower(state, batch, key, nets).compile()
 
 
-def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> list:
+def _hooks(setup: Setup, config: ConfigDict, nets, outputs, checkpointer, batches):
+    """The hooks of the loop, the evaluating one first."""
     everywhere = sharding.replicated(setup.mesh)
     eval_step = jax.jit(
         reconstruction.make_eval_step(setup.model), out_shardings=everywhere
@@ -208,6 +215,7 @@ def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> 
             (sharding.global_batch(batch, setup.mesh) for batch in local_batches),
             setup.model,
             image_size=config.data.image_size,
+            nets={net: nets[net] for net in config.eval.lpips},
         )
 
     evaluate = hooks.evaluate(run_evaluation, outputs, config.data.eval_split)
@@ -216,9 +224,22 @@ def _hooks(setup: Setup, config: ConfigDict, outputs, checkpointer, batches) -> 
     )
     draw = hooks.draw_images(reconstruct, images, outputs)
     save = hooks.save(checkpointer, batches, outputs)
+    alarms = hooks.raise_alarms(_alarms(setup, config), outputs)
     return [
-        loop.Every(config.log_every, hooks.log_metrics(outputs, setup.schedule)),
         loop.Every(config.eval.every, evaluate),
+        loop.Every(config.log_every, hooks.log_metrics(outputs, setup.schedule)),
+        loop.Every(config.log_every, alarms),
         loop.Every(config.image_every, draw),
         loop.Every(config.checkpoint.every, save, on_stop=True),
     ]
+
+
+def _alarms(setup: Setup, config: ConfigDict) -> Alarms:
+    signs = {}
+    if setup.model.quantizer.codebook_size:
+        signs |= of_codebook(setup.model.quantizer.codebook_size)
+    if setup.discriminator is not None:
+        game = config.adversarial
+        adaptive = game.weighting == "adaptive"
+        signs |= of_discriminator(game.max_weight if adaptive else math.inf)
+    return Alarms(signs)

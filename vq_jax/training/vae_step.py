@@ -37,6 +37,9 @@ def make_vae_step(
             `nets` are the parameters that `step` is called with, which nothing trains.
         frozen: names of the model's modules that stay as they are.
     """
+    update = generator.make_update(
+        model, tx, ema_decay=ema_decay, usage_window=usage_window, frozen=frozen
+    )
 
     def loss_fn(params, variables, images, keys, nets):
         output, recorded = generator.forward(
@@ -60,17 +63,7 @@ def make_vae_step(
         grads, recorded, metrics = generator.accumulate(
             gradients, images, keys, accumulation
         )
-        state, of_update = generator.apply_update(
-            model,
-            tx,
-            state,
-            grads,
-            recorded,
-            len(images),
-            ema_decay=ema_decay,
-            usage_window=usage_window,
-            frozen=frozen,
-        )
+        state, of_update = update(state, grads, recorded, len(images))
         metrics |= of_update
         return state, {f"train/{name}": value for name, value in metrics.items()}
 

@@ -1,0 +1,41 @@
+"""VQGAN with Gumbel-softmax codes at 256 px: f8, 32x32 codes of 8,192 (2012.09841v3).
+
+    python train.py --config=configs/vqgan_gumbel_imagenet256.py \
+        --workdir=gs://BUCKET/vqgan_gumbel
+
+Numbers of the released configuration, which the authors trained on OpenImages: KL
+weight 1e-8, temperature 0.9 to 1e-6 along a cosine over 1,000,001 steps, codes in the
+forward pass, base rate 4.5e-6 times 80 images (8 devices of 10), Adam (0.5, 0.9),
+adaptive weight 0.75 from step 0. Ours: bfloat16, the number of steps; the discriminator
+is heard from 10,000 on, over 10,000 steps in full.
+
+TPU or GPU. Paper: rFID 1.49 on the validation images of ImageNet. Not run here.
+"""
+
+from configs import common
+
+BATCH = 80
+
+
+def get_config(variant: str = ""):
+    config = common.defaults()
+    common.imagenet256(config)
+    config.num_steps = 1_000_000
+    config.batch_size = BATCH
+    config.model.code_dim = 256
+    config.model.quantizer = common.quantizer(
+        "gumbel",
+        codebook_size=8_192,
+        kl_weight=1e-8,
+        hard_in_forward=True,
+        temperature=0.9,
+        final_temperature=1e-6,
+        anneal_steps=1_000_001,
+    )
+    common.resnet(config, multipliers=(1, 1, 2, 4), attention_resolutions=(32,))
+    config.losses.update(l1=1.0, l2=0.0, perceptual=1.0)
+    config.discriminator = common.PATCHGAN
+    config.adversarial.update(gen_start=10_000, gen_ramp=10_000, weight=0.75)
+    for optim in (config.optim, config.disc_optim):
+        optim.update(learning_rate=BATCH * 4.5e-6, b1=0.5, b2=0.9)
+    return common.finish(config, variant)

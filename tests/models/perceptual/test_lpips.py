@@ -1,0 +1,65 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vq_jax.models.perceptual.lpips import Lpips
+
+WIDTHS = (4, 4, 4, 4, 4)
+RNG = np.random.default_rng(0)
+
+
+def _make(net, size=(40, 40), channels=3):
+    model = Lpips(net=net, widths=WIDTHS)
+    images, others = (
+        jnp.asarray(RNG.uniform(-1, 1, (2, *size, channels)), jnp.float32)
+        for _ in range(2)
+    )
+    return model, model.init(jax.random.key(0), images, others), images, others
+
+
+@pytest.mark.parametrize("net", ["vgg16", "alexnet"])
+def test_equal_images_are_at_distance_0_with_gradient_0(net):
+    model, variables, images, _ = _make(net)
+    for pair in (images, jnp.zeros_like(images), jnp.full_like(images, -1.0)):
+        value, grad = jax.value_and_grad(
+            lambda x, y: jnp.sum(model.apply(variables, x, y))
+        )(pair, pair)
+        assert value == 0.0
+        np.testing.assert_array_equal(grad, 0.0)
+
+
+@pytest.mark.parametrize("net", ["vgg16", "alexnet"])
+def test_gradients_at_constant_images_are_finite(net):
+    model, variables, images, _ = _make(net)
+    constant = jnp.zeros_like(images)
+    grad = jax.grad(lambda x: jnp.sum(model.apply(variables, x, images)))(constant)
+    assert np.isfinite(grad).all()
+    assert np.abs(grad).max() > 0.0
+
+
+@pytest.mark.parametrize("net", ["vgg16", "alexnet"])
+@pytest.mark.parametrize("size", [(28, 28), (8, 64), (1, 1), (33, 47)])
+def test_images_of_any_size_have_a_finite_distance(net, size):
+    model, variables, images, others = _make(net, size)
+    value = model.apply(variables, images, others)
+    assert value.shape == (2,)
+    assert np.isfinite(value).all()
+
+
+def test_grey_images_are_those_with_three_equal_channels():
+    model, variables, images, others = _make("alexnet")
+    grey, other = images[..., :1], others[..., :1]
+    rgb = (jnp.repeat(x, 3, axis=-1) for x in (grey, other))
+    np.testing.assert_array_equal(
+        model.apply(variables, grey, other), model.apply(variables, *rgb)
+    )
+
+
+def test_the_distance_is_symmetric_and_counts_each_pair_alone():
+    model, variables, images, others = _make("vgg16")
+    value = model.apply(variables, images, others)
+    back = model.apply(variables, others, images)
+    np.testing.assert_allclose(value, back, rtol=1e-6)
+    alone = model.apply(variables, images[1:], others[1:])
+    np.testing.assert_allclose(value[1:], alone, rtol=1e-5)
