@@ -1,13 +1,13 @@
-"""Does the discriminator ruin training? A small VQGAN of 3,000 steps, heard from 500 on.
+"""Does a discriminator ruin training? A small VQGAN that hears it from step 500 on.
 
     python train.py --config=configs/vqgan_stability.py --workdir=runs/stable
     python train.py --config=configs/vqgan_stability.py:reference \
         --workdir=runs/reference
 
-32 px crops of the embedded photographs, no perceptual loss, so that two CPU cores do it
-in minutes. The variant `reference` has the settings of VQGAN's released code: a
-discriminator with BatchNorm that is untrained at the step at which it is first heard,
-in full, and a weight that is clamped at 1e4. Results: docs/training.md.
+3,000 steps on 32 px crops of the embedded photographs, no perceptual loss, so that two
+CPU cores do it in minutes. The variant `reference` has the settings of VQGAN's released
+code: a discriminator with BatchNorm that is untrained at the step at which it is first
+heard, in full, and a weight that is clamped at 1e4. Results: docs/training.md.
 """
 
 from configs import common

@@ -1,5 +1,6 @@
 """A run that was interrupted ends where an uninterrupted one does, bit for bit."""
 
+import functools
 import json
 import random
 import signal
@@ -11,9 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 NUM_STEPS = 40
-FLAGS = (
-    "train",
-    "--config=configs/quickstart.py:smoke",
+SHARED = (
     f"--config.num_steps={NUM_STEPS}",
     "--config.checkpoint.every=4",
     "--config.log_every=1",
@@ -23,6 +22,19 @@ FLAGS = (
     "--config.batch_size=16",
     "--config.optim.accumulation=2",
 )
+FLAGS = {
+    "vae": ("train", "--config=configs/quickstart.py:smoke", *SHARED),
+    # An EMA codebook that restarts, LeCAM, R1, batch statistics and augmentation.
+    "gan": (
+        "train",
+        "--config=configs/vqgan_stability.py:smoke,vq_ema",
+        "--config.discriminator.norm=batch",
+        "--config.adversarial.r1_weight=0.1",
+        "--config.adversarial.r1_every=3",
+        "--config.adversarial.augment=('color', 'cutout')",
+        *SHARED,
+    ),
+}
 
 
 def _records(workdir):
@@ -52,10 +64,16 @@ def _wait_for_checkpoint(process, workdir):
 
 @pytest.fixture(scope="module")
 def uninterrupted(run, tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("uninterrupted")
-    code, printed = run(*FLAGS, f"--workdir={workdir}")
-    assert code == 0, printed
-    return workdir
+    """`uninterrupted(kind)`: the workdir of a run that nothing stopped."""
+
+    @functools.cache
+    def finished(kind):
+        workdir = tmp_path_factory.mktemp("uninterrupted")
+        code, printed = run(*FLAGS[kind], f"--workdir={workdir}")
+        assert code == 0, printed
+        return workdir
+
+    return finished
 
 
 def _assert_same(workdir, expected):
@@ -66,17 +84,19 @@ def _assert_same(workdir, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_kill_9_and_the_same_command_again(start, run, uninterrupted, tmp_path, seed):
-    process = start(*FLAGS, f"--workdir={tmp_path}")
+@pytest.mark.parametrize(("kind", "seed"), [("vae", 0), ("vae", 1), ("gan", 2)])
+def test_kill_9_and_the_same_command_again(
+    start, run, uninterrupted, tmp_path, kind, seed
+):
+    process = start(*FLAGS[kind], f"--workdir={tmp_path}")
     _wait_for_checkpoint(process, tmp_path)
     time.sleep(random.Random(seed).uniform(0.0, 0.5))
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it finished before it was killed"
-    code, printed = run(*FLAGS, f"--workdir={tmp_path}")
+    code, printed = run(*FLAGS[kind], f"--workdir={tmp_path}")
     assert code == 0, printed
-    _assert_same(tmp_path, uninterrupted)
+    _assert_same(tmp_path, uninterrupted(kind))
 
 
 @pytest.mark.slow
@@ -84,7 +104,7 @@ def test_kill_9_and_the_same_command_again(start, run, uninterrupted, tmp_path, 
 def test_a_signal_saves_and_says_how_to_go_on(
     start, run, uninterrupted, tmp_path, number
 ):
-    process = start(*FLAGS, f"--workdir={tmp_path}")
+    process = start(*FLAGS["vae"], f"--workdir={tmp_path}")
     _wait_for_checkpoint(process, tmp_path)
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
@@ -93,15 +113,16 @@ def test_a_signal_saves_and_says_how_to_go_on(
     assert "the same command goes on from there" in out
     step = int(out.split("saved at step ")[1].split(";")[0])
     assert (tmp_path / "checkpoints" / str(step)).is_dir()
-    code, printed = run(*FLAGS, f"--workdir={tmp_path}")
+    code, printed = run(*FLAGS["vae"], f"--workdir={tmp_path}")
     assert code == 0, printed
     assert f"{step} -> {NUM_STEPS}" in printed
-    _assert_same(tmp_path, uninterrupted)
+    _assert_same(tmp_path, uninterrupted("vae"))
 
 
 def test_a_finished_run_says_so_and_changes_nothing(run, uninterrupted):
-    before = (uninterrupted / "metrics.jsonl").read_bytes()
-    code, printed = run(*FLAGS, f"--workdir={uninterrupted}")
+    workdir = uninterrupted("vae")
+    before = (workdir / "metrics.jsonl").read_bytes()
+    code, printed = run(*FLAGS["vae"], f"--workdir={workdir}")
     assert code == 0
     assert "has finished 40 steps already" in printed
-    assert (uninterrupted / "metrics.jsonl").read_bytes() == before
+    assert (workdir / "metrics.jsonl").read_bytes() == before

@@ -3,9 +3,10 @@
     git clone https://github.com/CompVis/taming-transformers DIR
     pip install -e '.[parity]' && python tests/parity/make_vqgan_goldens.py DIR
 
-CompVis/taming-transformers at 3ba01b241669f5ade541ce990f7650a3b8f65318 (MIT). Its modules
-run as they are, but with 2 groups in place of 32 in GroupNorm, so that a model is small
-enough to keep. Weights before the step follow from their names, as in the tests.
+CompVis/taming-transformers at 3ba01b241669f5ade541ce990f7650a3b8f65318 (MIT). Its
+modules run as they are, but with 2 groups in place of 32 in GroupNorm, so that a model
+is small enough to keep. Weights before the step follow from their names, as in the
+tests.
 """
 
 import json

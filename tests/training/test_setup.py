@@ -1,6 +1,6 @@
 import pytest
 
-from configs import quickstart
+from configs import quickstart, vqgan_stability
 from vq_jax.errors import InputError
 from vq_jax.training.setup import prepare
 
@@ -41,4 +41,44 @@ def test_values_that_do_not_fit_are_named(path, value, message):
     config = quickstart.get_config("smoke")
     config.update_from_flattened_dict({path: value})
     with pytest.raises(InputError, match=message):
+        prepare(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("adversarial.weight", -1.0, r"adversarial.weight=-1.0 must be in \[0"),
+        ("adversarial.weighting", "auto", r"weighting='auto' is unknown; choose"),
+        ("adversarial.generator_loss", "wgan", r"generator_loss='wgan' is unknown"),
+        ("adversarial.augment", ("flip",), r"augment='flip' is unknown; choose"),
+        ("adversarial.gen_start", 0, r"gen_start=0 comes before .*disc_start=5"),
+        ("adversarial.min_weight", 9.0, r"min_weight=9.0 is above .*max_weight=1.0"),
+        ("discriminator.name", "gan", r"config.discriminator.name='gan' is unknown"),
+        ("discriminator.norm", "layer", r"norm='layer' is unknown; choose"),
+        ("disc_optim.learning_rate", -1.0, r"disc_optim.learning_rate=-1.0 must be"),
+        ("disc_optim.name", "adamm", r"config.disc_optim.name='adamm' is unknown"),
+        ("disc_optim.warmup_steps", 99, r"disc_optim.warmup_steps=99 must be in"),
+        ("freeze", ("encoder",), r"name the run they come from in config.init_from"),
+        ("freeze", ("encode",), r"config.freeze='encode' is unknown; choose from"),
+    ],
+)
+def test_adversarial_values_that_do_not_fit_are_named(path, value, message):
+    config = vqgan_stability.get_config("smoke")
+    config.update_from_flattened_dict({path: value})
+    with pytest.raises(InputError, match=message):
+        prepare(config)
+
+
+def test_an_adaptive_weight_needs_a_decoder_that_learns():
+    config = vqgan_stability.get_config("smoke")
+    config.update(init_from="somewhere", freeze=("decoder",))
+    with pytest.raises(InputError, match=r"set config.adversarial.weighting='fixed'"):
+        prepare(config)
+
+
+def test_an_unknown_perceptual_net_is_named():
+    config = quickstart.get_config("smoke")
+    config.losses.perceptual = 1.0
+    config.perceptual.net = "vgg"
+    with pytest.raises(InputError, match=r"config.perceptual.net='vgg' is unknown"):
         prepare(config)

@@ -39,13 +39,12 @@ def make_gan_step(
     One forward pass of the generator, and one backward pass of the sum of its losses,
     as in `make_vae_step`, whose arguments these are. Before `game.disc_start` nothing
     of the discriminator moves; before `game.gen_start` the generator learns as that of
-    `make_vae_step`. In parts of a batch each part has its own adaptive weight and batch
-    statistics, whose means are kept.
+    `make_vae_step`. Parts of a batch have adaptive weights and batch statistics of
+    their own, whose means are kept.
 
     Metrics beside those of `make_vae_step` and of `discriminator.make_judge`:
-    "adversarial", the generator's unweighted loss; "adaptive_weight", the ratio of
-    gradients after its clamp; "adversarial_weight", what the loss was multiplied by;
-    "disc_grad_norm".
+    "adversarial", the generator's unweighted loss; "adaptive_weight", after its clamp;
+    "adversarial_weight", what the loss was multiplied by; "disc_grad_norm".
     """
     play = make_play(
         model,
@@ -55,14 +54,13 @@ def make_gan_step(
         perceptual=perceptual,
         frozen=frozen,
     )
-    update = generator.make_update(
-        model, tx, ema_decay=ema_decay, usage_window=usage_window, frozen=frozen
-    )
     gradients = functools.partial(
         _together if game.fakes == "shared" else _in_turn,
         model=model,
         judge=disc.make_judge(discriminator, game),
-        update=update,
+        update=generator.make_update(
+            model, tx, ema_decay=ema_decay, usage_window=usage_window, frozen=frozen
+        ),
         parts=functools.partial(generator.accumulate, parts=accumulation),
     )
 
@@ -72,16 +70,12 @@ def make_gan_step(
             state, batch["image"], keys, play=functools.partial(play, nets=nets)
         )
         metrics["disc_grad_norm"] = optax.tree.norm(disc_grads)
+        playing = state.step >= game.disc_start
         opponent = disc.apply_update(
-            state.discriminator,
-            disc_tx,
-            disc_grads,
-            disc_variables,
-            playing=state.step >= game.disc_start,
+            state.discriminator, disc_tx, disc_grads, disc_variables, playing
         )
-        return AdversarialState(autoencoder, opponent), {
-            f"train/{name}": value for name, value in metrics.items()
-        }
+        metrics = {f"train/{name}": value for name, value in metrics.items()}
+        return AdversarialState(autoencoder, opponent), metrics
 
     return step
 

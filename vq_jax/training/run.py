@@ -162,7 +162,10 @@ def _restore_or_initialise(
     state = jax.jit(setup.init, out_shardings=shardings)(rng.stream(key, "init"))
     if config.init_from:
         state, step = warm_start.init_from(config.init_from, state)
-        console.print(f"Goes on from the model of {config.init_from}, step {step}.")
+        console.print(
+            f"Goes on from the model of {config.init_from}, step {step}.",
+            soft_wrap=True,
+        )
     start = setup.start_warm if config.init_from else setup.start
     if start is None:
         return state
