@@ -125,9 +125,7 @@ _MARKDOWN = {
     Paragraph: lambda block: _escape(block.text),
     Code: lambda block: f"```text\n{block.text}\n```",
     Table: _markdown_table,
-    Picture: lambda block: (
-        f"![{_escape(block.text)}]({epath.Path(block.path).name})"
-    ),
+    Picture: lambda block: f"![{_escape(block.text)}]({epath.Path(block.path).name})",
 }
 _HTML = {
     Heading: lambda block: (
