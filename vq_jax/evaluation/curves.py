@@ -32,13 +32,20 @@ TRAINED = (
 COLUMNS = 3
 
 
-def panels(split: str) -> list[tuple[str, dict[str, str], bool]]:
-    """(title, name in the records -> style of its line, logarithmic) of every panel."""
+def shown_panels(
+    runs: Mapping[str, Sequence[Sequence[dict]]], split: str
+) -> list[tuple[str, dict[str, str], bool]]:
+    """(title, name in the records -> style of its line, logarithmic) of what is there.
+
+    A panel is drawn where any run has it: a loss of one configuration alone, too.
+    """
     evaluated = [
         (title, {f"eval/{split}/{name}": style for name, style in lines.items()}, log)
         for title, lines, log in EVALUATED
     ]
-    return [*evaluated, *TRAINED]
+    everything = [r for seeds in runs.values() for records in seeds for r in records]
+    names = set().union(*everything)
+    return [panel for panel in (*evaluated, *TRAINED) if names & set(panel[1])]
 
 
 def curve(records: Sequence[dict], name: str) -> tuple[list[int], list[float]]:
@@ -56,9 +63,7 @@ def write_figure(
     """
     from matplotlib.figure import Figure
 
-    everything = [r for seeds in runs.values() for records in seeds for r in records]
-    names = set().union(*everything)
-    shown = [panel for panel in panels(split) if names & set(panel[1])]
+    shown = shown_panels(runs, split)
     height = -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(12, 3.2 * height + 0.5), layout="constrained")
     axes = figure.subplots(height, COLUMNS, squeeze=False).ravel()
@@ -82,7 +87,9 @@ def _draw_panel(axis, runs: Mapping, panel: tuple) -> None:
                 axis.plot(
                     steps, values, style, color=f"C{index}", marker=marker, lw=1.2
                 )
-    if logarithmic and axis.get_ylim()[0] > 0:
+    low, high = axis.get_ylim()
+    # Over a narrow range a logarithmic axis has no round numbers to mark.
+    if logarithmic and 0 < 3 * low < high:
         axis.set_yscale("log")
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("step")
