@@ -122,7 +122,7 @@ def test_another_number_of_steps_needs_another_folder(compared, run):
         (
             "config.batch_size = 4",
             (),
-            "config.batch_size: quickstart 8, absolute_error",
+            "config.batch_size: quickstart 8, absolute",
         ),
         ("config.num_steps = 7", (), "(--steps=20, or --allow=num_steps"),
         ("config.data.flip = False", (), "(--config.data.flip=True, or --allow=data"),
