@@ -24,5 +24,7 @@ def test_a_single_configuration_is_refused():
 def test_labels_are_the_shortest_that_differ():
     assert compare.labels(["x/a.py:smoke", "x/b.py:smoke"]) == ["a", "b"]
     assert compare.labels(["a.py:smoke,vq", "a.py"]) == ["a-smoke-vq", "a"]
+    assert compare.labels(["a.py:smoke,vq", "a.py:smoke"]) == ["a-vq", "a"]
+    assert compare.labels(["a.py:vq,x", "a.py:x,vq"]) == ["a-vq-x", "a-x-vq"]
     with pytest.raises(InputError, match="both called a-vq"):
         compare.names(["x/a.py:vq", "y/a.py:vq"])

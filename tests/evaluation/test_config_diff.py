@@ -90,7 +90,7 @@ def test_the_held_out_images_are_the_same_whatever_is_allowed(field):
 def test_equal_configurations_and_unknown_fields_are_refused():
     with pytest.raises(InputError, match="one and two have the same configuration"):
         config_diff.check_fair(_configs())
-    with pytest.raises(InputError, match="--allow=model.quantiser names no field"):
+    with pytest.raises(InputError, match=r"--allow=model\.quantiser names no field"):
         config_diff.check_fair(_configs(), ("model.quantiser",))
 
 

@@ -10,17 +10,16 @@ def _images(seed, height, width, channels):
     return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
-def _most_varied(image, size):
+def _variances(image, size):
     """The definition: variance of every square, in float64."""
     grey = image.astype(np.float64).sum(-1)
     rows, columns = (n - size + 1 for n in grey.shape)
-    variances = np.array(
+    return np.array(
         [
             [np.var(grey[i : i + size, j : j + size]) for j in range(columns)]
             for i in range(rows)
         ]
     )
-    return variances
 
 
 @hypothesis.settings(max_examples=25, deadline=None)
@@ -32,7 +31,7 @@ def _most_varied(image, size):
 )
 def test_the_corner_is_that_of_the_largest_variance(seed, size, height, width):
     image = _images(seed, height, width, 3)
-    variances = _most_varied(image, size)
+    variances = _variances(image, size)
     corner = zoom.detail_corner(image, size)
     np.testing.assert_allclose(variances[corner], variances.max(), rtol=1e-12)
 

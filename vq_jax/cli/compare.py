@@ -64,23 +64,36 @@ def names(paths: Sequence[str]) -> list[str]:
     Raises:
         InputError: two have the same.
     """
-    made = []
-    for path in paths:
-        file, _, variant = path.partition(":")
-        name = "-".join([epath.Path(file).stem, *filter(None, variant.split(","))])
-        if name in made:
+    made = ["-".join(_words(path)) for path in paths]
+    for i, name in enumerate(made):
+        if name in made[:i]:
             raise InputError(
-                f"--configs: {paths[made.index(name)]} and {path} are both called "
+                f"--configs: {paths[made.index(name)]} and {paths[i]} are both called "
                 f"{name}; rename a file, or take another variant."
             )
-        made.append(name)
     return made
 
 
 def labels(paths: Sequence[str]) -> list[str]:
-    """The shortest names that tell the paths apart: of their files, if these do."""
-    stems = [epath.Path(path.partition(":")[0]).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else names(paths)
+    """The shortest names that tell the paths apart: of their files, if these do; else
+    without what all variants share."""
+    words = [_words(path) for path in paths]
+    shared = set.intersection(*(set(variant) for _, *variant in words))
+    stems = [stem for stem, *_ in words]
+    short = [
+        "-".join([stem, *(word for word in variant if word not in shared)])
+        for stem, *variant in words
+    ]
+    for made in (stems, short):
+        if len(set(made)) == len(made):
+            return made
+    return names(paths)
+
+
+def _words(path: str) -> list[str]:
+    """The stem of the file, and the words of the variant."""
+    file, _, variant = path.partition(":")
+    return [epath.Path(file).stem, *filter(None, variant.split(","))]
 
 
 def _compare(options: dict, rest: list[str], command: str) -> int:

@@ -67,20 +67,22 @@ def check_all(runs: Sequence[Run]) -> None:
     """Finds what is wrong with any of the runs, before hours of training.
 
     Raises:
-        InputError: as `run.train` does for configuration and data; or a folder has
+        InputError: as `run.train` does for configuration, data and weights; or a folder has
             checkpoints of another experiment, of another `num_steps` too.
     """
     from vq_jax.data import pipeline
+    from vq_jax.pretrained.lpips import load_nets
     from vq_jax.training import checkpoint, setup
 
-    described = []
+    described, nets = [], set()
     for run in runs:
-        setup.prepare(run.config)
+        nets.update(setup.prepare(run.config).nets)
         if run.config.data not in described:
             pipeline.describe(run.config.data)
             described.append(run.config.data)
         if not finished(run):
             checkpoint.check_same_experiment(run.workdir, run.config)
+    load_nets(nets)
 
 
 def train_all(runs: Sequence[Run], console: Console) -> int:
