@@ -50,7 +50,7 @@ setup(
         "tfds": ["tensorflow-cpu"],
         "lpips": LPIPS,
         "wandb": ["wandb"],
-        "figures": FIGURES,  # of vq-jax compare-quantizers
+        "figures": FIGURES,  # of vq-jax compare and compare-quantizers
         "notebooks": NOTEBOOKS,
         "test": TEST,
         "parity": ["torch", "diffusers", "lpips", "vector-quantize-pytorch"],

@@ -46,8 +46,13 @@ def test_the_command_runs(words, run, trained, tmp_path):
     smoke = []
     for word in words:
         word = re.sub(r"^(--config=configs/\w+\.py)$", r"\1:smoke", word)
+        if word.startswith("--configs="):
+            word = re.sub(r"(configs/\w+\.py):", r"\1:smoke,", word)
+            word = re.sub(r"(configs/\w+\.py)(?!:)", r"\1:smoke", word)
+        word = re.sub(r"^--steps=.*", "--steps=6", word)
         word = re.sub(r"^--out=.*", f"--out={tmp_path / 'out'}", word)
-        workdir = tmp_path / "run" if words[0] == "train" else trained
+        trains = words[0] in ("train", "compare")
+        workdir = tmp_path / "run" if trains else trained
         smoke.append(re.sub(r"^--workdir=.*", f"--workdir={workdir}", word))
     code, printed = run(*smoke)
     assert code == 0, printed

@@ -179,6 +179,23 @@ def test_first_images(data_config, numbered_folder):
     np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(5))
 
 
+@pytest.mark.parametrize(("count", "found"), [(3, [0, 4, 8]), (20, [*range(9)])])
+def test_spread_images_reach_from_the_first_to_the_last(
+    data_config, numbered_folder, count, found
+):
+    config = data_config(source=numbered_folder(9))
+    images = pipeline.spread_images(config, "all", count)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], found)
+
+
+def test_spread_images_leave_out_broken_ones(data_config, numbered_folder):
+    spec = numbered_folder(9)
+    break_images(spec, [4])
+    config = data_config(source=spec, on_error="skip")
+    images = pipeline.spread_images(config, "all", 3)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 8])
+
+
 @pytest.mark.parametrize("num_threads", [0, 3])
 def test_broken_image_is_raised_with_its_name(
     data_config, numbered_folder, num_threads

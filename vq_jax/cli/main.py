@@ -8,6 +8,7 @@ SUBCOMMANDS = {
     "train": "train a tokenizer, or go on with its training",
     "evaluate": "reconstruction metrics and codebook use over a split",
     "reconstruct": "pictures through the tokenizer and back",
+    "compare": "train configurations alike; a report with numbers, curves, pictures",
     "compare-quantizers": "train families of quantizers alike; a table and a figure",
     "tokenize": "a data set or a folder of images to codes on disk",
 }
@@ -33,6 +34,8 @@ def _run(name: str):
         from vq_jax.cli.evaluate import main
     elif name == "reconstruct":
         from vq_jax.cli.reconstruct import main
+    elif name == "compare":
+        from vq_jax.cli.compare import main
     elif name == "compare-quantizers":
         from vq_jax.cli.compare_quantizers import main
     else:

@@ -144,6 +144,18 @@ def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
     return batch["image"][batch["mask"] > 0]
 
 
+def spread_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
+    """`count` images evenly spread over a split, or all of fewer: uint8 [n, S, S, C].
+
+    Broken images that are skipped leave fewer.
+    """
+    records = open_records(data_config, split)
+    transform = _eval_transform(data_config)
+    indices = np.linspace(0, len(records) - 1, min(count, len(records)))
+    found = (records[int(index)] for index in indices)
+    return np.stack([transform(r)["image"] for r in found if r is not None])
+
+
 def _train_records(data_config: ConfigDict) -> Records:
     # The centre of a whole photograph would be all that training ever sees of it.
     random_crops = data_config.crop != "center"

@@ -38,6 +38,14 @@ def summarise(results: Sequence[dict], metric: str) -> tuple[float, float] | Non
     return statistics.fmean(values), statistics.stdev(values) if values[1:] else 0.0
 
 
+def cell(summary: tuple[float, float] | None, form: str, count: int) -> str:
+    """Mean ± standard deviation of `count` values; of one the value alone."""
+    if summary is None:
+        return "-"
+    mean, deviation = map(form.format, summary)
+    return f"{mean} ± {deviation}" if count > 1 else mean
+
+
 def group(results: Sequence[dict]) -> dict[tuple[int, str], list[dict]]:
     """(bits, family) -> results of its seeds; by bits, then in order of appearance."""
     groups = {}
@@ -57,14 +65,13 @@ def markdown(results: Sequence[dict]) -> str:
         codes = "continuous" if family == "none" else f"2^{bits}"
         cells = [f"`{family}`", codes]
         for metric, (_, form) in COLUMNS.items():
-            cells.append(_cell(summarise(rows, metric), form, len(rows)))
+            cells.append(cell(summarise(rows, metric), form, len(rows)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def write_figure(path: epath.PathLike, results: Sequence[dict]) -> epath.Path:
     """Metrics against codebook size, one line a family, bars of one deviation."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 6.5), layout="constrained")
@@ -80,6 +87,13 @@ def write_figure(path: epath.PathLike, results: Sequence[dict]) -> epath.Path:
         axis.grid(alpha=0.3)
     axes[-1].axis("off")
     axes[-1].legend(*axes[0].get_legend_handles_labels(), ncols=2, loc="center")
+    return save_figure(path, figure)
+
+
+def save_figure(path: epath.PathLike, figure) -> epath.Path:
+    """Writes a figure of matplotlib as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     path = epath.Path(path)
     with path.open("wb") as file:
         FigureCanvasAgg(figure).print_png(file)
@@ -98,13 +112,6 @@ def labelled_rows(rows: dict[str, np.ndarray]) -> np.ndarray:
         ImageDraw.Draw(margin).text(place, label, fill="black")
         strips.append(np.concatenate([np.asarray(margin), strip], axis=1))
     return np.concatenate(strips)
-
-
-def _cell(summary, form: str, count: int) -> str:
-    if summary is None:
-        return "-"
-    mean, deviation = map(form.format, summary)
-    return f"{mean} ± {deviation}" if count > 1 else mean
 
 
 def _draw_line(axis, groups, family: str, metric: str, index: int) -> None:

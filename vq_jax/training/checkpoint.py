@@ -107,6 +107,25 @@ def directory(workdir: epath.PathLike) -> epath.Path:
     return epath.Path(workdir).resolve() / "checkpoints"
 
 
+def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
+    """Finds out whether a run in `workdir`, if there is one, would end as a fresh one.
+
+    Raises:
+        InputError: it has a checkpoint that was made with a configuration that does not
+            fit, or with other `num_steps`, which schedules depend on.
+    """
+    path = directory(workdir)
+    if not path.exists() or not ocp.utils.checkpoint_steps(path):
+        return
+    saved, _ = load_config(workdir)
+    _check_same_config(saved.to_dict(), config.to_dict(), path)
+    if saved.num_steps != config.num_steps:
+        raise InputError(
+            f"{path} is of a run of {saved.num_steps} steps, not {config.num_steps}; "
+            "schedules depend on the number. Use the same, or another --workdir."
+        )
+
+
 def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     """Configuration and step of the latest checkpoint.
 

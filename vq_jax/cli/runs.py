@@ -1,0 +1,115 @@
+"""The runs of a comparison: planned, checked together, trained one after the other."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from etils import epath
+from ml_collections import ConfigDict
+from rich.console import Console
+
+from vq_jax.cli import exits
+from vq_jax.errors import InputError
+from vq_jax.evaluation import records
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        origin: what it is in the comparison, as {"seed": 0}.
+        config: its configuration, locked.
+        workdir: its folder.
+    """
+
+    origin: dict
+    config: ConfigDict
+    workdir: epath.Path
+
+
+def split_options(
+    argv: Sequence[str], defaults: Mapping[str, str | None], usage: str
+) -> tuple[dict[str, str], list[str]]:
+    """A command's own flags, and the rest for the configuration.
+
+    `defaults` has the names; a flag whose default is None has to be given.
+
+    Raises:
+        InputError: a flag is missing.
+    """
+    options, rest = dict(defaults), []
+    for word in argv:
+        name, _, value = word.removeprefix("--").partition("=")
+        if name in options and value:
+            options[name] = value
+        else:
+            rest.append(word)
+    for name, value in options.items():
+        if value is None:
+            raise InputError(f"--{name} is missing; usage: {usage}")
+    return options, rest
+
+
+def numbers(options: Mapping[str, str], name: str, example: str) -> list[int]:
+    """The numbers of a flag, comma-separated.
+
+    Raises:
+        InputError: one of them is none.
+    """
+    words = options[name].split(",")
+    if not all(word.isdigit() for word in words):
+        raise InputError(f"--{name}={options[name]} must be numbers, as {example}.")
+    return [int(word) for word in words]
+
+
+def check_all(runs: Sequence[Run]) -> None:
+    """Finds what is wrong with any of the runs, before hours of training.
+
+    Raises:
+        InputError: as `run.train` does for configuration, data and weights; or a folder
+            has checkpoints of another experiment, of another `num_steps` too.
+    """
+    from vq_jax.data import pipeline
+    from vq_jax.pretrained.lpips import load_nets
+    from vq_jax.training import checkpoint, setup
+
+    described, nets = [], set()
+    for run in runs:
+        nets.update(setup.prepare(run.config).nets, run.config.eval.lpips)
+        if run.config.data not in described:
+            pipeline.describe(run.config.data)
+            described.append(run.config.data)
+        if not finished(run):
+            checkpoint.check_same_experiment(run.workdir, run.config)
+    load_nets(nets)
+
+
+def train_all(runs: Sequence[Run], console: Console) -> int:
+    """Trains what is missing; returns 0, or the exit code of the signal that came."""
+    from vq_jax.training import run as training_run
+
+    for number, run in enumerate(runs, 1):
+        if finished(run):
+            continue
+        console.print(f"run {number} of {len(runs)}: {run.workdir}", soft_wrap=True)
+        signal = training_run.train(run.config, run.workdir, console)
+        if signal:
+            return exits.SIGNALLED + signal
+    return 0
+
+
+def finished(run: Run) -> bool:
+    """Whether this very configuration has been evaluated at its last step."""
+    path = run.workdir / "config.json"
+    wanted = json.loads(json.dumps(run.config.to_dict()))
+    if not path.exists() or json.loads(path.read_text()) != wanted:
+        return False
+    split, step = run.config.data.eval_split, run.config.num_steps
+    return records.evaluation(records.read(run.workdir), split, step) is not None
+
+
+def result(run: Run) -> dict:
+    """What a finished run is, and its metrics at the last step."""
+    split, step = run.config.data.eval_split, run.config.num_steps
+    return {**run.origin, **records.result(records.read(run.workdir), split, step)}

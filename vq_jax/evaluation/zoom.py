@@ -1,0 +1,67 @@
+"""Pictures enlarged by whole pixels, and the part of them with the most detail."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
+
+FRAME = (255, 0, 255)
+GAP = 4  # white pixels between pictures
+HEADER = 20  # height of the labels above the columns
+
+
+def detail_corner(image: UInt8[np.ndarray, "h w c"], size: int) -> tuple[int, int]:
+    """(top, left) of the `size` x `size` square whose pixels vary most.
+
+    Variance of the sum over channels, in integers, so that it is the same on every
+    machine; ties to the first, row by row.
+    """
+    values = image.astype(np.int64).sum(axis=-1)
+    total, squares = _window_sums(values, size), _window_sums(values**2, size)
+    variance = size**2 * squares - total**2  # times size**4
+    return tuple(map(int, np.unravel_index(np.argmax(variance), variance.shape)))
+
+
+def crop(
+    image: UInt8[np.ndarray, "h w c"], corner: tuple[int, int], size: int
+) -> UInt8[np.ndarray, "size size c"]:
+    """The square of `size` pixels whose top left pixel is `corner`."""
+    top, left = corner
+    return image[top : top + size, left : left + size]
+
+
+def enlarge(
+    image: UInt8[np.ndarray, "h w c"], factor: int
+) -> UInt8[np.ndarray, "h2 w2 c"]:
+    """Every pixel as a square of `factor` x `factor`."""
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def frame(
+    image: UInt8[np.ndarray, "h w 3"], corner: tuple[int, int], size: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The image with a line around the square of `size` pixels at `corner`."""
+    (top, left), drawn = corner, Image.fromarray(image)
+    box = (left, top, left + size - 1, top + size - 1)
+    ImageDraw.Draw(drawn).rectangle(box, outline=FRAME)
+    return np.asarray(drawn)
+
+
+def labelled_columns(
+    columns: dict[str, list[UInt8[np.ndarray, "h w 3"]]],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Label -> pictures of one size, as columns with their label above them."""
+    padding = ((0, GAP), (0, GAP), (0, 0))
+    made = []
+    for label, images in columns.items():
+        padded = [np.pad(image, padding, constant_values=255) for image in images]
+        header = Image.new("RGB", (padded[0].shape[1], HEADER), "white")
+        ImageDraw.Draw(header).text((2, HEADER // 2 - 6), label, fill="black")
+        made.append(np.concatenate([np.asarray(header), *padded]))
+    return np.concatenate(made, axis=1)
+
+
+def _window_sums(values: np.ndarray, size: int) -> np.ndarray:
+    """Sums over all squares of `size`, from sums over all rectangles at the origin."""
+    corner = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    rows = corner[size:] - corner[:-size]
+    return rows[:, size:] - rows[:, :-size]
