@@ -4,14 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test lint notebooks
+.PHONY: quickstart test test-slow lint notebooks
 quickstart: $(VENV)/.installed
 	$(BIN)/python train.py --config=configs/quickstart.py --workdir=$(RUN)
 	$(BIN)/vq-jax reconstruct --workdir=$(RUN) --images=photos --out=$(RUN)/photos --compare
 	$(BIN)/vq-jax evaluate --workdir=$(RUN)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -n auto -m slow
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

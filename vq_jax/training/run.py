@@ -92,10 +92,10 @@ def _train_from(
     compiled = _compile(setup, config, state, key, of_step)
     rows = header.describe(setup, config, outputs.workdir, compiled, start_step)
     outputs.display.header(rows)
-    of_loop = _hooks(setup, config, nets, outputs, checkpointer, batches)
+    evaluate = _make_evaluate(setup, config, nets, outputs)
     with stop_on_signals() as stop, outputs.running(start_step):
         if config.init_from and start_step == 0:
-            of_loop[0].fn(0, state, {})  # where the other run had come to
+            evaluate(0, state, {})  # where the other run had come to
         _, step = loop.train(
             lambda *args: compiled(*args, of_step),
             state,
@@ -103,7 +103,7 @@ def _train_from(
             key,
             start_step=start_step,
             num_steps=config.num_steps,
-            hooks=of_loop,
+            hooks=_hooks(setup, config, evaluate, outputs, checkpointer, batches),
             should_stop=lambda n: checkpointer.reached_preemption(n) or stop(),
         )
     return step, stop.signal
@@ -200,14 +200,11 @@ def _compile(setup: Setup, config: ConfigDict, state, key, nets):
     return step.lower(state, batch, key, nets).compile()
 
 
-def _hooks(setup: Setup, config: ConfigDict, nets, outputs, checkpointer, batches):
-    """The hooks of the loop, the evaluating one first."""
-    everywhere = sharding.replicated(setup.mesh)
+def _make_evaluate(setup: Setup, config: ConfigDict, nets, outputs):
+    """The hook that evaluates the held-out split."""
     eval_step = jax.jit(
-        reconstruction.make_eval_step(setup.model), out_shardings=everywhere
-    )
-    reconstruct = jax.jit(
-        reconstruction.make_reconstruct(setup.model), out_shardings=everywhere
+        reconstruction.make_eval_step(setup.model),
+        out_shardings=sharding.replicated(setup.mesh),
     )
 
     def run_evaluation(variables):
@@ -221,7 +218,14 @@ def _hooks(setup: Setup, config: ConfigDict, nets, outputs, checkpointer, batche
             nets={net: nets[net] for net in config.eval.lpips},
         )
 
-    evaluate = hooks.evaluate(run_evaluation, outputs, config.data.eval_split)
+    return hooks.evaluate(run_evaluation, outputs, config.data.eval_split)
+
+
+def _hooks(setup: Setup, config: ConfigDict, evaluate, outputs, checkpointer, batches):
+    reconstruct = jax.jit(
+        reconstruction.make_reconstruct(setup.model),
+        out_shardings=sharding.replicated(setup.mesh),
+    )
     images = pipeline.first_images(
         config.data, config.data.eval_split, pictures.NUM_PICTURES
     )
@@ -229,9 +233,9 @@ def _hooks(setup: Setup, config: ConfigDict, nets, outputs, checkpointer, batche
     save = hooks.save(checkpointer, batches, outputs)
     alarms = hooks.raise_alarms(_alarms(setup, config), outputs)
     return [
-        loop.Every(config.eval.every, evaluate),
         loop.Every(config.log_every, hooks.log_metrics(outputs, setup.schedule)),
         loop.Every(config.log_every, alarms),
+        loop.Every(config.eval.every, evaluate),
         loop.Every(config.image_every, draw),
         loop.Every(config.checkpoint.every, save, on_stop=True),
     ]
