@@ -20,7 +20,7 @@ def idx(array: np.ndarray) -> bytes:
 
 def write(folder: pathlib.Path, name: str, data: bytes) -> None:
     if name.endswith(".gz"):
-        data = gzip.compress(data)
+        data = gzip.compress(data, mtime=0)
     (folder / name).write_bytes(data)
 
 
@@ -51,7 +51,11 @@ def test_labels_are_optional(tmp_path):
         ("images-idx3-ubyte", idx(IMAGES)[:12], "not with the magic number"),
         ("images-idx3-ubyte", idx(IMAGES)[:-1], r"4703 bytes .* \(6, 28, 28\)"),
         ("images-idx3-ubyte", idx(IMAGES) + b"\0", "4705 bytes"),
-        ("images-idx3-ubyte", gzip.compress(idx(IMAGES))[:99], "broken gzip file"),
+        (
+            "images-idx3-ubyte",
+            gzip.compress(idx(IMAGES), mtime=0)[:99],
+            "broken gzip file",
+        ),
         ("labels-idx1-ubyte", idx(LABELS[:5]), "5 labels for the 6 images"),
     ],
 )
