@@ -10,6 +10,7 @@ SUBCOMMANDS = {
     "reconstruct": "pictures through the tokenizer and back",
     "compare": "train configurations alike; a report with numbers, curves, pictures",
     "compare-quantizers": "train families of quantizers alike; a table and a figure",
+    "lpips": "convert PyTorch's weights of LPIPS, where the package is not to be had",
     "tokenize": "a data set or a folder of images to codes on disk",
 }
 
@@ -38,6 +39,8 @@ def _run(name: str):
         from vq_jax.cli.compare import main
     elif name == "compare-quantizers":
         from vq_jax.cli.compare_quantizers import main
+    elif name == "lpips":
+        from vq_jax.cli.lpips import main
     else:
         from vq_jax.cli.tokenize import main
     return main

