@@ -1,4 +1,4 @@
-"""Writes goldens/torch_*.pth with PyTorch 2: the same tensors in both of its formats."""
+"""Writes goldens/torch_*.pth with PyTorch 2: the same tensors in its two formats."""
 
 import collections
 import pathlib
