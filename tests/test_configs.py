@@ -17,6 +17,12 @@ NAMES = sorted(
 )
 
 
+def _slow_if_large(name):
+    """Compiling a residual model for eight devices takes most of a minute."""
+    large = name.endswith("256") or name == "vqgan_custom"
+    return pytest.param(name, marks=pytest.mark.slow if large else ())
+
+
 def _config(name, variant=""):
     return importlib.import_module(f"configs.{name}").get_config(variant)
 
@@ -27,7 +33,7 @@ def test_the_whole_experiment_builds(name):
     assert jax.tree.leaves(prepared.abstract_state)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", map(_slow_if_large, NAMES))
 def test_the_smoke_variant_takes_two_steps(name, tmp_path):
     config = _config(name, "smoke")
     config.num_steps, config.optim.warmup_steps = 2, 0

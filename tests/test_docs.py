@@ -26,9 +26,10 @@ def _programs():
     """Commands of `vq-jax` and train.py, as arguments of `vq-jax`."""
     for words in _commands():
         if words[0] == "vq-jax":
-            yield words[1:]
+            slow = pytest.mark.slow if words[1] == "compare" else ()
+            yield pytest.param(words[1:], marks=slow)
         elif words[:2] == ["python", "train.py"]:
-            yield ["train", *words[2:]]
+            yield pytest.param(["train", *words[2:]])
 
 
 def test_every_command_is_known():

@@ -11,6 +11,8 @@ QUICKSTART = "configs/quickstart.py:smoke,vq"
 OTHER = """
 from configs import quickstart
 
+pytestmark = pytest.mark.slow
+
 def get_config(variant=""):
     config = quickstart.get_config(variant).copy_and_resolve_references()
     with config.unlocked():
@@ -60,7 +62,6 @@ def compared(start, run, tmp_path_factory):
     return folder / "out", flags, (stopped, printed)
 
 
-@pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_goes_on(compared):
     _, _, (stopped, printed) = compared
     assert "run 1 of 4" in stopped

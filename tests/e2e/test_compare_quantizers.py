@@ -7,6 +7,7 @@ import pytest
 CONFIG = "--config=configs/compare_quantizers.py:smoke"
 
 
+@pytest.mark.slow
 def test_families_are_compared_and_a_second_call_trains_nothing(run, tmp_path):
     flags = (
         "compare-quantizers",
