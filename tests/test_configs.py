@@ -33,7 +33,7 @@ def test_the_whole_experiment_builds(name):
     assert jax.tree.leaves(prepared.abstract_state)
 
 
-@pytest.mark.parametrize("name", map(_slow_if_large, NAMES))
+@pytest.mark.parametrize("name", [_slow_if_large(name) for name in NAMES])
 def test_the_smoke_variant_takes_two_steps(name, tmp_path):
     config = _config(name, "smoke")
     config.num_steps, config.optim.warmup_steps = 2, 0

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow  # two runs and a report, before most of the tests
+
 QUICKSTART = "configs/quickstart.py:smoke,vq"
 OTHER = """
 from configs import quickstart
-
-pytestmark = pytest.mark.slow
 
 def get_config(variant=""):
     config = quickstart.get_config(variant).copy_and_resolve_references()
