@@ -114,19 +114,25 @@ def resnet(config: ConfigDict, *, num_res_blocks: int = 2, **fields) -> None:
     config.model.decoder = ConfigDict({**shared, "num_res_blocks": num_res_blocks + 1})
 
 
-def imagenet256(config: ConfigDict) -> None:
-    """ImageNet at 256 px on accelerators, from a prepared TFDS data set."""
+def imagenet(config: ConfigDict, image_size: int) -> None:
+    """ImageNet on accelerators, from a prepared TFDS data set."""
     config.usage_window = 50_000  # as many as the validation split has
     config.log_every = 100
     config.image_every = 10_000
     config.data.source = "tfds:imagenet2012"
     config.data.eval_split = "validation"
-    config.data.image_size = 256
+    config.data.image_size = image_size
     config.data.num_threads = 16
     config.data.prefetch = 512
     config.model.dtype = "bfloat16"
-    config.eval.update(every=10_000, batch_size=64, lpips=("alexnet", "vgg16"))
+    config.eval.every = 10_000
     config.checkpoint.update(every=5_000, keep_every=50_000)
+
+
+def imagenet256(config: ConfigDict) -> None:
+    """ImageNet at 256 px, judged by LPIPS too."""
+    imagenet(config, 256)
+    config.eval.update(batch_size=64, lpips=("alexnet", "vgg16"))
 
 
 # Fields that survive a change of the quantizer.

@@ -16,21 +16,12 @@ from configs import common
 
 def get_config(variant: str = ""):
     config = common.defaults()
+    common.imagenet(config, 128)
     config.num_steps = 250_000
-    config.usage_window = 50_000  # as many as the validation split has
     config.batch_size = 128
-    config.log_every = 100
-    config.image_every = 10_000
-    config.data.source = "tfds:imagenet2012"
-    config.data.eval_split = "validation"
-    config.data.image_size = 128
-    config.data.num_threads = 16
-    config.data.prefetch = 512
-    config.model.dtype = "bfloat16"
     for part in (config.model.encoder, config.model.decoder):
         part.hidden_dim, part.res_dim = 256, 256
     config.optim.learning_rate = 2e-4
     config.optim.warmup_steps = 1_000
-    config.eval.update(every=10_000, batch_size=256)
-    config.checkpoint.update(every=5_000, keep_every=50_000)
+    config.eval.batch_size = 256
     return common.finish(config, variant)

@@ -95,6 +95,6 @@ def test_equal_configurations_and_unknown_fields_are_refused():
 
 
 def test_every_field_of_the_protocol_exists():
-    flat = config_diff._flatten(common.defaults())
+    flat = config_diff.flatten(common.defaults().to_dict())
     for name in (*config_diff.HELD_OUT, *config_diff.ALIKE, *config_diff.FREE):
-        assert any(config_diff._below(field, (name,)) for field in flat), name
+        assert any(config_diff.below(field, (name,)) for field in flat), name

@@ -19,9 +19,8 @@ import torch
 import torchvision
 from skimage import data
 
-from vq_jax.testing.goldens import named_weight, tiny_images
+from vq_jax.testing.goldens import named_weight, save, tiny_images
 
-GOLDENS = pathlib.Path(__file__).parent / "goldens"
 WIDTHS = {"vgg16": (2, 3, 4, 5, 5), "alexnet": (3, 4, 5, 4, 4)}
 VGG_BLOCKS = (2, 2, 3, 3, 3)
 
@@ -80,9 +79,9 @@ def write_tiny(net):
     images.requires_grad_()
     value = model(images, others)
     value.sum().backward()
-    np.savez_compressed(
-        GOLDENS / f"lpips_tiny_{net}.npz",
-        value=value.detach().ravel(),
+    save(
+        f"lpips_tiny_{net}",
+        value=value.ravel(),
         images_grad=images.grad.permute(0, 2, 3, 1),
     )
 
@@ -121,4 +120,4 @@ if __name__ == "__main__":
     for net in WIDTHS:
         write_tiny(net)
     real = {net: real_distances(net, sys.argv[1]) for net in WIDTHS}
-    np.savez_compressed(GOLDENS / "lpips_real.npz", **real)
+    save("lpips_real", **real)

@@ -9,8 +9,6 @@ packages that install beside it; `interpolate` is PyTorch's.
 Cases with a cotangent w have z_grad, the gradient of sum(w · z_q) + loss.
 """
 
-import pathlib
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,22 +18,14 @@ from vector_quantize_pytorch.vector_quantize_pytorch import (
     orthogonal_loss_fn,
 )
 
-GOLDENS = pathlib.Path(__file__).parent / "goldens"
+from vq_jax.testing.goldens import save
+
 DIM, SIZE = 6, 16
 BY_GRADIENT = {"learnable_codebook": True, "ema_update": False}
 
 
 def tensor(*shape, scale=1.0):
     return (scale * torch.randn(*shape)).requires_grad_()
-
-
-def save(name, **arrays):
-    GOLDENS.mkdir(exist_ok=True)
-    arrays = {
-        key: np.asarray(value.detach() if torch.is_tensor(value) else value)
-        for key, value in arrays.items()
-    }
-    np.savez_compressed(GOLDENS / f"{name}.npz", **arrays)
 
 
 def run(name, module, dim, *, size=SIZE, params=None, **extra):

@@ -10,16 +10,14 @@ tests.
 """
 
 import json
-import pathlib
 import sys
 import types
 
 import numpy as np
 import torch
 
-from vq_jax.testing.goldens import named_weight
+from vq_jax.testing.goldens import named_weight, save
 
-GOLDENS = pathlib.Path(__file__).parent / "goldens"
 MODEL = {
     "ch": 4,
     "out_ch": 3,
@@ -53,14 +51,6 @@ def arrays(module, prefix=""):
     return {
         prefix + k: v.detach().numpy().copy() for k, v in module.state_dict().items()
     }
-
-
-def save(name, **values):
-    values = {
-        key: value.detach().numpy() if torch.is_tensor(value) else np.asarray(value)
-        for key, value in values.items()
-    }
-    np.savez_compressed(GOLDENS / f"{name}.npz", **values)
 
 
 class Autoencoder(torch.nn.Module):

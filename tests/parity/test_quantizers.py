@@ -5,8 +5,6 @@ differences of some 1e-6 are rounding; tolerances leave a factor of ten. Deliber
 differences stand where they are tested, and in docs/quirks.md.
 """
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,14 +23,9 @@ from vq_jax.models.quantizers.sim_vector import SimVectorQuantizer
 from vq_jax.models.quantizers.vector import VectorQuantizer
 from vq_jax.models.quantizers.vector_ema import EmaVectorQuantizer
 from vq_jax.ops import codebook, entropy, estimators, resample
+from vq_jax.testing.goldens import load
 
-GOLDENS = pathlib.Path(__file__).parent / "goldens"
 SIZES = {"codebook_size": 16, "code_dim": 6}
-
-
-def load(name):
-    with np.load(GOLDENS / f"{name}.npz") as file:
-        return {key: file[key] for key in file}
 
 
 def image(array):

@@ -96,4 +96,7 @@ def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(tmp_
     shapes = jax.eval_shape(lambda: _state(ema_decay=0.5))
     with pytest.raises(InputError, match=r"ema_params\.\S+: here .* there absent"):
         checkpointer.restore(shapes, batches)
+    shapes = jax.eval_shape(lambda: _state().replace(params={}))
+    with pytest.raises(InputError, match=r"params\.\S+: here absent, there \("):
+        checkpointer.restore(shapes, batches)
     checkpointer.close()

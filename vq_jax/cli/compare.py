@@ -21,7 +21,7 @@ import vq_jax
 from vq_jax.cli import exits, runs
 from vq_jax.cli.train import parse
 from vq_jax.errors import InputError
-from vq_jax.evaluation import compare_report, comparison, config_diff, records
+from vq_jax.evaluation import compare_report, config_diff, records
 from vq_jax.evaluation.report import write_json
 
 OPTIONS = {"configs": None, "workdir": None, "steps": "", "seeds": "0", "allow": ""}
@@ -35,15 +35,9 @@ NUM_IMAGES = 6
 def main(argv: list[str] | None = None) -> None:
     """Trains what is missing, then writes the report."""
     argv = sys.argv if argv is None else argv
-    if {"-h", "--help"} & set(argv):
-        exits.console().print(__doc__, markup=False)
-        sys.exit(0)
-    with exits.clear_errors():
-        comparison.check_figures()
-        options, rest = runs.split_options(argv[1:], OPTIONS, USAGE)
-        command = shlex.join(["vq-jax", "compare", *argv[1:]])
-        code = _compare(options, rest, command)
-    sys.exit(code)
+    command = shlex.join(["vq-jax", "compare", *argv[1:]])
+    compare = functools.partial(_compare, command=command)
+    runs.run_command(argv, __doc__, OPTIONS, USAGE, compare)
 
 
 def split_configs(text: str) -> list[str]:

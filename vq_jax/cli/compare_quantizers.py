@@ -34,14 +34,7 @@ NUM_IMAGES = 8
 def main(argv: list[str] | None = None) -> None:
     """Trains what is missing, then writes table, figure and pictures."""
     argv = sys.argv if argv is None else argv
-    if {"-h", "--help"} & set(argv):
-        exits.console().print(__doc__, markup=False)
-        sys.exit(0)
-    with exits.clear_errors():
-        comparison.check_figures()
-        options, rest = runs.split_options(argv[1:], OPTIONS, USAGE)
-        code = _compare(options, rest)
-    sys.exit(code)
+    runs.run_command(argv, __doc__, OPTIONS, USAGE, _compare)
 
 
 def _compare(options: dict, rest: list[str]) -> int:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from etils import epath
 from ml_collections import ConfigDict
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from vq_jax.cli import exits
 from vq_jax.errors import InputError
-from vq_jax.evaluation import records
+from vq_jax.evaluation import comparison, records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,26 @@ class Run:
     origin: dict
     config: ConfigDict
     workdir: epath.Path
+
+
+def run_command(
+    argv: Sequence[str],
+    help_text: str,
+    defaults: Mapping[str, str | None],
+    usage: str,
+    compare: Callable[[dict, list[str]], int],
+) -> None:
+    """Exits with the code of `compare(options, rest)`; see `split_options`.
+
+    Prints `help_text` where that is asked for, and bad input as one line.
+    """
+    if {"-h", "--help"} & set(argv):
+        exits.console().print(help_text, markup=False)
+        sys.exit(0)
+    with exits.clear_errors():
+        comparison.check_figures()
+        code = compare(*split_options(argv[1:], defaults, usage))
+    sys.exit(code)
 
 
 def split_options(

@@ -78,7 +78,7 @@ def picture_rows(
     columns = {ORIGINAL: originals, **recons}
     whole, zoomed = {}, {}
     for label, images in columns.items():
-        colour = images if images.shape[-1] == 3 else images.repeat(3, axis=-1)
+        colour = pictures.to_rgb(images)
         pairs = list(zip(colour, corners, strict=True))
         whole[label] = [zoom.enlarge(image, factor) for image in colour]
         zoomed[label] = [

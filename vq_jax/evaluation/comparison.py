@@ -8,6 +8,7 @@ from etils import epath
 from PIL import Image, ImageDraw
 
 from vq_jax.errors import InputError
+from vq_jax.evaluation import pictures
 
 # metric -> (heading, how to print)
 COLUMNS = {
@@ -104,9 +105,7 @@ def labelled_rows(rows: dict[str, np.ndarray]) -> np.ndarray:
     """Label -> uint8 [n, h, w, c], as rows of pictures with their label on the left."""
     strips = []
     for label, images in rows.items():
-        if images.shape[-1] == 1:
-            images = np.repeat(images, 3, axis=-1)
-        strip = np.concatenate(list(images), axis=1)
+        strip = np.concatenate(list(pictures.to_rgb(images)), axis=1)
         margin = Image.new("RGB", (LABEL_WIDTH, strip.shape[0]), "white")
         place = (4, strip.shape[0] // 2 - 6)
         ImageDraw.Draw(margin).text(place, label, fill="black")

@@ -43,7 +43,7 @@ def differences(configs: Mapping[str, ConfigDict]) -> dict[str, dict[str, Any]]:
 
     Fields are dotted paths, sorted; `ABSENT` is the value where there is no such field.
     """
-    flat = {label: _flatten(config) for label, config in configs.items()}
+    flat = {label: flatten(config.to_dict()) for label, config in configs.items()}
     fields = sorted(set().union(*flat.values()))
     values = {
         field: {label: own.get(field, ABSENT) for label, own in flat.items()}
@@ -73,8 +73,8 @@ def check_fair(
     unfair = {
         field: values
         for field, values in found.items()
-        if _below(field, HELD_OUT)
-        or (_below(field, ALIKE) and not _below(field, (*FREE, *allowed)))
+        if below(field, HELD_OUT)
+        or (below(field, ALIKE) and not below(field, (*FREE, *allowed)))
     }
     if unfair:
         lines = [_explain(field, values) for field, values in unfair.items()]
@@ -90,18 +90,20 @@ def check_fair(
     return found
 
 
-def _flatten(config: ConfigDict) -> dict[str, Any]:
-    return traverse_util.flatten_dict(config.to_dict(), sep=".")
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    return traverse_util.flatten_dict(config, sep=".")
 
 
-def _below(field: str, parents: Sequence[str]) -> bool:
+def below(field: str, parents: Sequence[str]) -> bool:
+    """Whether a dotted path is one of `parents`, or lies below one."""
     return any(f"{field}.".startswith(f"{parent}.") for parent in parents)
 
 
 def _check_names(configs: Mapping[str, ConfigDict], allowed: Sequence[str]) -> None:
-    fields = set().union(*map(_flatten, configs.values()))
+    fields = set().union(*(flatten(own.to_dict()) for own in configs.values()))
     for name in allowed:
-        if not any(_below(field, (name,)) for field in fields):
+        if not any(below(field, (name,)) for field in fields):
             raise InputError(
                 f"--allow={name} names no field of the configurations; fields look "
                 "like model.quantizer or data.flip."
@@ -118,7 +120,7 @@ def _explain(field: str, values: Mapping[str, Any]) -> str:
         advice = [f"--config.{field}={present[0]}"]
     else:
         advice = ["the same variant, as A.py:vq"]
-    if not _below(field, HELD_OUT):
+    if not below(field, HELD_OUT):
         parent = ".".join(field.split(".")[:2])
         advice.append(f"--allow={parent} to compare that")
     return f"  config.{field}: {listed} ({', or '.join(advice)})"

@@ -39,11 +39,15 @@ def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.
     return path
 
 
+def to_rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:
+    """Grey images with three equal channels; RGB as it is."""
+    return images if images.shape[-1] == 3 else np.repeat(images, 3, axis=-1)
+
+
 def _row(images, columns):
     missing = columns - len(images)
     blank = np.full((missing, *images.shape[1:]), 255, np.uint8)
     images = np.concatenate([images, blank])
-    if images.shape[-1] == 1:
-        images = np.repeat(images, 3, axis=-1)
+    images = to_rgb(images)
     padding = ((0, 0), (0, GAP), (0, GAP), (0, 0))
     return np.concatenate(list(np.pad(images, padding, constant_values=255)), axis=1)

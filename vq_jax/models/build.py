@@ -201,13 +201,20 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
             f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To "
             "change to another family with its own fields, use --config=FILE:FAMILY."
         )
+    check_choices(cls, given, where)
     for key, value in given.items():
-        hint = typing.get_type_hints(cls)[key]
-        if typing.get_origin(hint) is typing.Literal:
-            choose(dict.fromkeys(typing.get_args(hint)), value, f"{where}.{key}")
         if isinstance(value, list):  # as JSON keeps a tuple
             given[key] = tuple(value)
     return cls(**given, **derived)
+
+
+def check_choices(cls: type, given: Mapping, where: str) -> None:
+    """Raises InputError where a field that is a choice has a value that is none."""
+    hints = typing.get_type_hints(cls)
+    for key, value in given.items():
+        if typing.get_origin(hints[key]) is typing.Literal:
+            choices = dict.fromkeys(typing.get_args(hints[key]))
+            choose(choices, value, f"{where}.{key}")
 
 
 def _fields(cls: type) -> set[str]:

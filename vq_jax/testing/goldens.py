@@ -14,6 +14,15 @@ def load(name: str) -> dict[str, np.ndarray]:
         return {key: file[key] for key in file}
 
 
+def save(name: str, **arrays) -> None:
+    """Writes tests/parity/goldens/NAME.npz from arrays, numbers or tensors."""
+    arrays = {
+        key: np.asarray(value.detach() if hasattr(value, "detach") else value)
+        for key, value in arrays.items()
+    }
+    np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
+
+
 def named_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Random weights that follow from a parameter's name; scales of norms around 1."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))

@@ -24,7 +24,7 @@ class Played(NamedTuple):
     grads: Any  # of the autoencoder's parameters
     stats: Any  # running statistics of the discriminator, which saw the fakes
     recon: Any  # float32 [b, h, w, c], the fakes
-    recorded: dict  # for `generator.apply_update`
+    recorded: dict  # for the update of `generator.make_update`
     metrics: dict
 
 

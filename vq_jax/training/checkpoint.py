@@ -1,5 +1,6 @@
 """Checkpoints: state, data iterator and configuration, written together by Orbax."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import grain
@@ -9,6 +10,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
+from vq_jax.evaluation import config_diff
 
 STATE, DATA, CONFIG = "state", "data", "config"
 GENERATOR = "generator"  # the field of an AdversarialState
@@ -78,7 +80,9 @@ class Checkpointer:
             args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()}),
         )
         _check_same_config(saved[CONFIG], self._config, self._manager.directory)
-        _check_same_structure(self._manager, self.latest_step, abstract_state)
+        shapes = _saved_shapes(self._manager, self.latest_step)
+        wanted = _shapes(abstract_state)
+        _check_shapes(shapes, wanted, shapes | wanted, self._manager.directory)
         restored = self._manager.restore(
             self.latest_step,
             args=ocp.args.Composite(
@@ -154,7 +158,8 @@ def load_state(workdir: epath.PathLike, step: int, abstract_state) -> Any:
         adversarial = any(path.startswith(f"{GENERATOR}.") for path in saved)
         if adversarial:
             abstract_state = {GENERATOR: abstract_state}
-        _check_contained(saved, _shapes(abstract_state), workdir)
+        wanted = _shapes(abstract_state)
+        _check_shapes(saved, wanted, wanted, workdir)
         restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_state)
         restored = manager.restore(
             step,
@@ -187,18 +192,15 @@ def _shapes(tree) -> dict[str, tuple]:
     }
 
 
-def _check_same_structure(manager: ocp.CheckpointManager, step: int, state) -> None:
-    saved, wanted = _saved_shapes(manager, step), _shapes(state)
-    _check_contained(saved, wanted, manager.directory)
-    _check_contained(wanted, saved, manager.directory)
-
-
-def _check_contained(saved: dict, wanted: dict, where: epath.PathLike) -> None:
-    """Raises InputError where an array that is wanted is missing or misshapen."""
+def _check_shapes(
+    saved: dict, wanted: dict, paths: Iterable[str], where: epath.PathLike
+) -> None:
+    """Raises InputError where an array of `paths` is not the same in both."""
     wrong = [
-        f"  {path}: here {shape}, there {saved.get(path, 'absent')}"
-        for path, shape in wanted.items()
-        if saved.get(path) != shape
+        f"  {path}: here {wanted.get(path, 'absent')}, there "
+        f"{saved.get(path, 'absent')}"
+        for path in paths
+        if saved.get(path) != wanted.get(path)
     ]
     if wrong:
         shown = wrong[:10] + ([f"  … and {len(wrong) - 10} more"] * (len(wrong) > 10))
@@ -234,7 +236,7 @@ def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
         f"now {current.get(field, 'absent')!r}"
         for field in sorted(saved.keys() | current.keys())
         if saved.get(field) != current.get(field)
-        and not any(f"{field}.".startswith(f"{free}.") for free in FREE_FIELDS)
+        and not config_diff.below(field, FREE_FIELDS)
     ]
     if differing:
         raise InputError(
@@ -244,13 +246,9 @@ def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
         )
 
 
-def _flatten(tree: dict, prefix: str = "") -> dict[str, Any]:
-    """{'a': {'b': 1}} -> {'a.b': 1}; lists as JSON keeps them."""
-    flat = {}
-    for key, value in tree.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{path}."))
-        else:
-            flat[path] = list(value) if isinstance(value, tuple) else value
-    return flat
+def _flatten(config: dict) -> dict[str, Any]:
+    """Dotted path -> value; lists as JSON keeps them."""
+    return {
+        field: list(value) if isinstance(value, tuple) else value
+        for field, value in config_diff.flatten(config).items()
+    }

@@ -1,15 +1,13 @@
 """The rules between generator and discriminator, from `config.adversarial`."""
 
 import dataclasses
-import math
-import typing
 from typing import Literal
 
 from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
 from vq_jax.losses import adversarial
-from vq_jax.models.build import choose
+from vq_jax.models.build import check_choices, choose
 from vq_jax.ops import diff_augment
 
 Loss = Literal["hinge", "non_saturating", "vanilla"]
@@ -55,37 +53,17 @@ class Game:
     fakes: Literal["shared", "updated"] = "shared"
 
 
-LIMITS = {
-    "weight": (0.0, math.inf),
-    "min_weight": (0.0, math.inf),
-    "max_weight": (0.0, math.inf),
-    "disc_start": (0, math.inf),
-    "gen_start": (0, math.inf),
-    "gen_ramp": (0, math.inf),
-    "r1_weight": (0.0, math.inf),
-    "r1_every": (1, math.inf),
-    "lecam_weight": (0.0, math.inf),
-    "lecam_decay": (0.0, 1.0),
-}
 WHERE = "config.adversarial"
 
 
 def make_game(config: ConfigDict) -> Game:
-    """The rules of `config.adversarial`, checked.
+    """The rules of `config.adversarial`, checked but for `setup.LIMITS`.
 
     Raises:
-        InputError: an unknown choice, a number out of range, a generator that starts to
+        InputError: an unknown choice, a clamp without room, a generator that starts to
             learn from a discriminator that has not.
     """
-    for name, hint in typing.get_type_hints(Game).items():
-        if typing.get_origin(hint) is Literal:
-            choices = dict.fromkeys(typing.get_args(hint))
-            choose(choices, config[name], f"{WHERE}.{name}")
-    for name, (low, high) in LIMITS.items():
-        if not low <= config[name] <= high:
-            raise InputError(
-                f"{WHERE}.{name}={config[name]} must be in [{low}, {high}]."
-            )
+    check_choices(Game, config.to_dict(), WHERE)
     for name in config.augment:
         choose(diff_augment.AUGMENTATIONS, name, f"{WHERE}.augment")
     if config.min_weight > config.max_weight:

@@ -166,13 +166,12 @@ def _restore_or_initialise(
             f"Goes on from the model of {config.init_from}, step {step}.",
             soft_wrap=True,
         )
-    start = setup.start_warm if config.init_from else setup.start
-    if start is None:
+    if setup.start is None:
         return state
     # An iterator of its own, so that training still begins with the first batch.
     with contextlib.closing(_train_batches(config)) as first_batches:
         first = sharding.global_batch(next(first_batches), setup.mesh)
-    start = jax.jit(start, out_shardings=shardings)
+    start = jax.jit(setup.start, out_shardings=shardings)
     return start(state, first, rng.stream(key, "start"))
 
 

@@ -38,6 +38,16 @@ LIMITS = {
     "losses.kl": (0.0, math.inf),
     "losses.perceptual": (0.0, math.inf),
     "losses.quantizer": (0.0, math.inf),
+    "adversarial.weight": (0.0, math.inf),
+    "adversarial.min_weight": (0.0, math.inf),
+    "adversarial.max_weight": (0.0, math.inf),
+    "adversarial.disc_start": (0, math.inf),
+    "adversarial.gen_start": (0, math.inf),
+    "adversarial.gen_ramp": (0, math.inf),
+    "adversarial.r1_weight": (0.0, math.inf),
+    "adversarial.r1_every": (1, math.inf),
+    "adversarial.lecam_weight": (0.0, math.inf),
+    "adversarial.lecam_decay": (0.0, 1.0),
     "optim.learning_rate": (0.0, math.inf),
     "optim.clip_norm": (0.0, math.inf),
     "optim.weight_decay": (0.0, math.inf),
@@ -66,7 +76,6 @@ class Setup:
         init: key -> state; pure.
         start: (state, batch, key) -> state with codes, and what else starts on data,
             placed on the first batch; or None.
-        start_warm: the same where the autoencoder comes from another run.
         step: (state, batch, key, nets) -> (state, metrics); pure.
         nets: names of the pretrained nets whose parameters `step` is called with.
     """
@@ -78,7 +87,6 @@ class Setup:
     abstract_state: Any
     init: Callable
     start: Callable | None
-    start_warm: Callable | None
     step: Callable
     nets: tuple[str, ...]
 
@@ -113,17 +121,14 @@ def prepare(config: ConfigDict) -> Setup:
         "usage_window": config.usage_window,
         "frozen": frozen,
     }
+    # Codes of another run are placed already.
+    codes = model.quantizer.starts_from_data and not config.init_from
     if discriminator is None:
         step = vae_step.make_vae_step(model, tx, **options)
-        start = start_warm = None
-        if model.quantizer.starts_from_data:
-            start = generator.make_start(model)
+        start = generator.make_start(model) if codes else None
     else:
         init, step = _adversarial(config, model, discriminator, init, tx, options)
-        start, start_warm = (
-            gan_step.make_start(model, discriminator, codes=codes)
-            for codes in (model.quantizer.starts_from_data, False)
-        )
+        start = gan_step.make_start(model, discriminator, codes=codes)
     return Setup(
         model=model,
         discriminator=discriminator,
@@ -134,7 +139,6 @@ def prepare(config: ConfigDict) -> Setup:
         ),
         init=init,
         start=start,
-        start_warm=start_warm,
         step=step,
         nets=(config.perceptual.net,) if PERCEPTUAL in loss_weights else (),
     )

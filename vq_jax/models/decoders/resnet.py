@@ -78,12 +78,15 @@ class ResnetDecoder(nn.Module):
         for level in reversed(range(len(self.multipliers))):
             dim = self.base_dim * self.multipliers[level]
             attends = self.resolution >> level in self.attention_resolutions
-            for i in range(self.num_res_blocks):
-                name = f"up_{level}_block_{i}"
-                x = resnet.ResnetBlock(dim, *block, name=name)(x, train=train)
-                if attends:
-                    name = f"up_{level}_attn_{i}"
-                    x = resnet.AttentionBlock(self.dtype, name=name)(x)
+            x = resnet.level_blocks(
+                x,
+                f"up_{level}",
+                dim,
+                self.num_res_blocks,
+                *block,
+                attends=attends,
+                train=train,
+            )
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)

@@ -13,7 +13,8 @@ class ResnetEncoder(nn.Module):
 
     VQGAN's encoder (2012.09841v3, table 7) by default; the head is its `quant_conv`.
     Names of parameters are those of its released code, `down_{level}_…` from the
-    highest resolution. docs/training.md has the fields of other tokenizers.
+    highest resolution. The configurations of MaskGIT, LlamaGen and MaskBit have the
+    fields of those tokenizers.
 
     Attributes:
         base_dim: channels of the first level, a multiple of 32.
@@ -64,12 +65,15 @@ class ResnetEncoder(nn.Module):
         for level, multiplier in enumerate(self.multipliers):
             dim = self.base_dim * multiplier
             attends = self.resolution >> level in self.attention_resolutions
-            for i in range(self.num_res_blocks):
-                name = f"down_{level}_block_{i}"
-                x = resnet.ResnetBlock(dim, *block, name=name)(x, train=train)
-                if attends:
-                    name = f"down_{level}_attn_{i}"
-                    x = resnet.AttentionBlock(self.dtype, name=name)(x)
+            x = resnet.level_blocks(
+                x,
+                f"down_{level}",
+                dim,
+                self.num_res_blocks,
+                *block,
+                attends=attends,
+                train=train,
+            )
             if level + 1 < len(self.multipliers):
                 name = f"down_{level}_downsample"
                 x = resnet.Downsample(self.downsampling, self.dtype, name=name)(x)

@@ -97,6 +97,30 @@ class AttentionBlock(nn.Module):
         return x + torch_conv(dim, dim, 1, dtype=self.dtype, name="proj_out")(attended)
 
 
+def level_blocks(
+    x: Float[Array, "b h w c"],
+    name: str,
+    features: int,
+    num_blocks: int,
+    *block,
+    attends: bool,
+    train: bool,
+) -> Float[Array, "b h w features"]:
+    """The residual blocks of a level, each followed by attention where it `attends`.
+
+    To be called within a compact module, which gets the blocks `NAME_block_{i}` and
+    `NAME_attn_{i}`.
+
+    Args:
+        block: shortcut, use_bias, dropout and dtype of `ResnetBlock`.
+    """
+    for i in range(num_blocks):
+        x = ResnetBlock(features, *block, name=f"{name}_block_{i}")(x, train=train)
+        if attends:
+            x = AttentionBlock(block[-1], name=f"{name}_attn_{i}")(x)
+    return x
+
+
 class Downsample(nn.Module):
     """Half the height and width, of even sizes.
 
