@@ -108,6 +108,7 @@ def resnet(config: ConfigDict, *, num_res_blocks: int = 2, **fields) -> None:
         "attention_resolutions": (16,),
         "middle_attention": True,
         "features_dim": 256,
+        "num_groups": 32,
         **fields,
     }
     config.model.encoder = ConfigDict({**shared, "num_res_blocks": num_res_blocks})
@@ -261,7 +262,7 @@ def _shrink(config: ConfigDict) -> None:
         if part.name == "conv":
             part.hidden_dim, part.res_dim = 16, 8
         else:
-            part.base_dim, part.features_dim = 32, 8
+            part.base_dim, part.features_dim, part.num_groups = 32, 8, 8
             part.multipliers = (1,) * min(3, len(part.multipliers))
     _shrink_game(config)
     config.model.code_dim = 8

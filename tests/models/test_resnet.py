@@ -49,6 +49,7 @@ DECODERS = {
         "middle_attention": False,
         "num_middle_blocks": 4,
         "upsampling": "depth_to_space",
+        "adaptive_norm": True,
         "use_bias": False,
         "post_quant": False,
     },
@@ -172,7 +173,7 @@ def test_dropout_is_for_training_only():
 
 def test_channels_that_the_groups_do_not_divide_are_an_error():
     module = ResnetEncoder(**{**SIZES, "base_dim": 48})
-    with pytest.raises(InputError, match="a multiple of 32"):
+    with pytest.raises(InputError, match=r"48 channels in its layer .* num_groups=32"):
         module.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)
 
 

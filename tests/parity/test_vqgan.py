@@ -19,7 +19,6 @@ from vq_jax.models.build import build_autoencoder
 from vq_jax.models.decoders.resnet import ResnetDecoder
 from vq_jax.models.discriminators.patchgan import PatchDiscriminator
 from vq_jax.models.encoders.resnet import ResnetEncoder
-from vq_jax.models.layers import resnet
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.pretrained import taming
 from vq_jax.testing.goldens import load, named_weight
@@ -34,16 +33,12 @@ SIZES = {
     "resolution": 16,
     "attention_resolutions": (8,),
     "features_dim": 4,
+    "num_groups": 2,  # as in the goldens
 }
 ENCODER = {**SIZES, "num_res_blocks": 1}
 DECODER = {**SIZES, "num_res_blocks": 2}
 DISC = {"base_dim": 4, "num_layers": 2}
 LEARNING_RATE = 1e-2
-
-
-@pytest.fixture(autouse=True)
-def two_groups(monkeypatch):
-    monkeypatch.setattr(resnet, "NUM_GROUPS", 2)  # as in the goldens
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.models.layers import resnet
+from vq_jax.models.layers.norms import AdaptiveGroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
 
 
@@ -17,7 +18,7 @@ class ResnetDecoder(nn.Module):
 
     Attributes:
         out_channels: channels of the output.
-        base_dim: channels of the last level, a multiple of 32.
+        base_dim: channels of the last level, a multiple of `num_groups`.
         multipliers: of `base_dim`, a level each, from the highest resolution down.
         num_res_blocks: a level; VQGAN's configurations name one less.
         resolution: nominal size of images that places attention; other sizes work.
@@ -27,7 +28,11 @@ class ResnetDecoder(nn.Module):
         features_dim: channels between the two first convolutions.
         post_quant: whether a 1x1 convolution comes first, `post_quant_conv`.
         shortcut, upsampling, dropout: see `layers/resnet.py`.
+        adaptive_norm: whether each level starts with a norm whose scale and bias
+            follow from `z_q`, as in Open-MAGVIT2.
         use_bias: of residual blocks.
+        num_groups: of the norms. With as many as a layer has channels they would take
+            an image's brightness and colour away, so narrow models need fewer.
         dtype: dtype of the convolutions; parameters and outputs are float32.
     """
 
@@ -43,8 +48,10 @@ class ResnetDecoder(nn.Module):
     post_quant: bool = True
     shortcut: resnet.Shortcut = "input"
     upsampling: resnet.Upsampling = "nearest"
+    adaptive_norm: bool = False
     use_bias: bool = True
     dropout: float = 0.0
+    num_groups: int = 32
     dtype: str = "float32"
 
     @property
@@ -60,7 +67,8 @@ class ResnetDecoder(nn.Module):
     def __call__(
         self, z_q: Float[Array, "b hq wq d"], *, train: bool
     ) -> Float[Array, "b h w out"]:
-        block = (self.shortcut, self.use_bias, self.dropout, self.dtype)
+        norm = (self.num_groups, self.dtype)
+        block = (self.shortcut, self.use_bias, self.dropout, *norm)
         x = z_q
         if self.post_quant:
             x = torch_conv(
@@ -78,6 +86,8 @@ class ResnetDecoder(nn.Module):
         for level in reversed(range(len(self.multipliers))):
             dim = self.base_dim * self.multipliers[level]
             attends = self.resolution >> level in self.attention_resolutions
+            if self.adaptive_norm:
+                x = AdaptiveGroupNorm(*norm, name=f"up_{level}_adaptive")(x, z_q)
             x = resnet.level_blocks(
                 x,
                 f"up_{level}",
@@ -90,7 +100,7 @@ class ResnetDecoder(nn.Module):
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
-        x = jax.nn.swish(resnet.group_norm(x.shape[-1], self.dtype, "norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(x.shape[-1], *norm, "norm_out")(x))
         x = torch_conv(
             x.shape[-1], self.out_channels, dtype=self.dtype, name="conv_out"
         )(x)

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from vq_jax.models.discriminators.base import Discriminator
 from vq_jax.models.layers.blur import blur_pool
+from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
 
 NUM_GROUPS, MAX_GRID = 32, 16
@@ -33,9 +34,7 @@ class BlurPatchDiscriminator(Discriminator):
         x = jax.nn.leaky_relu(x, 0.1)
         for i in range(self.num_stages):
             x = blur_pool(self._conv(f"conv_{i}", x, self.base_dim * 2**i, 3))
-            x = nn.GroupNorm(NUM_GROUPS, epsilon=1e-5, name=f"norm_{i}")(
-                x.astype("float32")
-            )
+            x = GroupNorm(NUM_GROUPS, epsilon=1e-5, name=f"norm_{i}")(x)
             x = jax.nn.leaky_relu(x, 0.1)
         window = tuple(max(1, side // MAX_GRID) for side in x.shape[1:3])
         x = nn.max_pool(x, window, strides=window)

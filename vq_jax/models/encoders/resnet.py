@@ -17,7 +17,7 @@ class ResnetEncoder(nn.Module):
     fields of those tokenizers.
 
     Attributes:
-        base_dim: channels of the first level, a multiple of 32.
+        base_dim: channels of the first level, a multiple of `num_groups`.
         multipliers: of `base_dim`, a level each.
         num_res_blocks: a level.
         resolution: nominal size of images that places attention; other sizes work.
@@ -28,6 +28,8 @@ class ResnetEncoder(nn.Module):
         features_kernel: size of the last convolution, 3 or, as in MaskGIT, 1.
         shortcut, downsampling, dropout: see `layers/resnet.py`.
         use_bias: of residual blocks and of the first convolution.
+        num_groups: of the norms. With as many as a layer has channels they would take
+            an image's brightness and colour away, so narrow models need fewer.
         dtype: dtype of the convolutions; parameters are float32.
     """
 
@@ -44,6 +46,7 @@ class ResnetEncoder(nn.Module):
     downsampling: resnet.Downsampling = "conv"
     use_bias: bool = True
     dropout: float = 0.0
+    num_groups: int = 32
     dtype: str = "float32"
 
     @property
@@ -54,7 +57,8 @@ class ResnetEncoder(nn.Module):
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b hq wq features"]:
-        block = (self.shortcut, self.use_bias, self.dropout, self.dtype)
+        norm = (self.num_groups, self.dtype)
+        block = (self.shortcut, self.use_bias, self.dropout, *norm)
         x = torch_conv(
             images.shape[-1],
             self.base_dim,
@@ -80,7 +84,7 @@ class ResnetEncoder(nn.Module):
         x = resnet.MiddleBlocks(
             self.num_middle_blocks, self.middle_attention, *block, name="mid"
         )(x, train=train)
-        x = jax.nn.swish(resnet.group_norm(x.shape[-1], self.dtype, "norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(x.shape[-1], *norm, "norm_out")(x))
         return torch_conv(
             x.shape[-1],
             self.features_dim,

@@ -1,15 +1,71 @@
-"""Norms of discriminators that PyTorch defines differently, or that start on data."""
+"""Norms: in forms that are fast, with PyTorch's numbers, or that start on data."""
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.models.layers.torch_conv import torch_conv
+
 BATCH_STATS = "batch_stats"
 
 
 def _normal_around_one(key, shape, dtype=jnp.float32):
     return 1.0 + 0.02 * jax.random.normal(key, shape, dtype)
+
+
+class GroupNorm(nn.Module):
+    """Group normalisation (1803.08494), the numbers of `nn.GroupNorm` and as PyTorch's.
+
+    Mean and variance are those of each channel, averaged over its group: the groups
+    never become an axis of the image, whose last axis would then be as short as one
+    channel. The variance takes a second pass. Statistics are float32, per image.
+
+    Attributes:
+        num_groups: they divide the channels.
+        epsilon: added to the variance.
+        dtype: of the output.
+    """
+
+    num_groups: int
+    epsilon: float
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        dim = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (dim,))
+        bias = self.param("bias", nn.initializers.zeros, (dim,))
+        centred, inverse = _standardised(x, self.num_groups, self.epsilon)
+        return (centred * (inverse * _row(scale)) + _row(bias)).astype(self.dtype)
+
+
+class AdaptiveGroupNorm(nn.Module):
+    """Group normalisation with scale and bias from the codes, as in Open-MAGVIT2.
+
+    Each image's scale is a linear map of its codes' standard deviations over the grid
+    (n - 1, plus 1e-6 under the root), and its bias one of their means; ε is 1e-6.
+
+    Attributes:
+        num_groups: they divide the channels of x.
+        dtype: of the output; all of it is computed in float32.
+    """
+
+    num_groups: int
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], z_q: Float[Array, "b hq wq d"]
+    ) -> Float[Array, "b h w c"]:
+        code_dim, dim = z_q.shape[-1], x.shape[-1]
+        z_q = z_q.astype(jnp.float32)
+        variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
+        mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
+        scale = torch_conv(code_dim, dim, 1, name="gamma")(jnp.sqrt(variance + 1e-6))
+        bias = torch_conv(code_dim, dim, 1, name="beta")(mean)
+        centred, inverse = _standardised(x, self.num_groups, 1e-6)
+        return (centred * inverse * scale + bias).astype(self.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -63,6 +119,20 @@ class ActNorm(nn.Module):
             self.put_variable("params", "loc", loc)
             self.put_variable("params", "scale", scale)
         return _row(scale) * (x + _row(loc))
+
+
+def _standardised(x, num_groups: int, epsilon: float):
+    """x - mean, and 1 / √(variance + ε) as [b, 1, 1, c]; float32, by groups."""
+    dim = x.shape[-1]
+
+    def group_mean(x):
+        by_group = jnp.mean(x, axis=(1, 2)).reshape(len(x), num_groups, -1)
+        means = jnp.mean(by_group, axis=-1)
+        return jnp.repeat(means, dim // num_groups, axis=1)[:, None, None]
+
+    x = x.astype(jnp.float32)
+    centred = x - group_mean(x)
+    return centred, jax.lax.rsqrt(group_mean(jnp.square(centred)) + epsilon)
 
 
 def _row(vector):

@@ -9,30 +9,27 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
+from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
-
-NUM_GROUPS = 32
 
 Shortcut = Literal["input", "output"]
 Downsampling = Literal["conv", "symmetric_conv", "average"]
 Upsampling = Literal["nearest", "depth_to_space"]
 
 
-def group_norm(dim: int, dtype: str, name: str) -> nn.GroupNorm:
-    """GroupNorm of 32 groups and ε = 1e-6; statistics float32, variance in two passes.
+def group_norm(dim: int, num_groups: int, dtype: str, name: str) -> GroupNorm:
+    """GroupNorm with VQGAN's ε = 1e-6.
 
     Raises:
-        InputError: `dim` is not a multiple of the groups.
+        InputError: the groups do not divide `dim`.
     """
-    if dim % NUM_GROUPS:
+    if dim % num_groups:
         raise InputError(
-            f"a ResNet has {dim} channels in its layer {name!r}, which {NUM_GROUPS} "
-            "groups do not divide; make base_dim of config.model.encoder and decoder "
-            f"a multiple of {NUM_GROUPS}."
+            f"a ResNet has {dim} channels in its layer {name!r}, which num_groups="
+            f"{num_groups} of config.model.encoder and decoder do not divide; make "
+            "base_dim a multiple of num_groups."
         )
-    return nn.GroupNorm(
-        NUM_GROUPS, epsilon=1e-6, use_fast_variance=False, dtype=dtype, name=name
-    )
+    return GroupNorm(num_groups, epsilon=1e-6, dtype=dtype, name=name)
 
 
 class ResnetBlock(nn.Module):
@@ -45,6 +42,7 @@ class ResnetBlock(nn.Module):
             whose weights need it.
         use_bias: of all convolutions.
         dropout: rate; draws from the key "dropout".
+        num_groups: of the norms.
         dtype: dtype of the convolutions; parameters are float32.
     """
 
@@ -52,6 +50,7 @@ class ResnetBlock(nn.Module):
     shortcut: Shortcut = "input"
     use_bias: bool = True
     dropout: float = 0.0
+    num_groups: int = 32
     dtype: str = "float32"
 
     @nn.compact
@@ -59,9 +58,11 @@ class ResnetBlock(nn.Module):
         self, x: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w features"]:
         in_dim, dims = x.shape[-1], {"use_bias": self.use_bias, "dtype": self.dtype}
-        hidden = jax.nn.swish(group_norm(in_dim, self.dtype, "norm1")(x))
+        norm1 = group_norm(in_dim, self.num_groups, self.dtype, "norm1")
+        norm2 = group_norm(self.features, self.num_groups, self.dtype, "norm2")
+        hidden = jax.nn.swish(norm1(x))
         hidden = torch_conv(in_dim, self.features, **dims, name="conv1")(hidden)
-        hidden = jax.nn.swish(group_norm(self.features, self.dtype, "norm2")(hidden))
+        hidden = jax.nn.swish(norm2(hidden))
         hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
         hidden = torch_conv(self.features, self.features, **dims, name="conv2")(hidden)
         if in_dim != self.features:
@@ -76,15 +77,17 @@ class AttentionBlock(nn.Module):
     """x + Conv1x1(attention(GN(x))): one head over all positions, scale 1/√c.
 
     Attributes:
+        num_groups: of the norm.
         dtype: dtype of the convolutions; the softmax is float32.
     """
 
+    num_groups: int = 32
     dtype: str = "float32"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         height, dim = x.shape[1], x.shape[-1]
-        normed = group_norm(dim, self.dtype, "norm")(x)
+        normed = group_norm(dim, self.num_groups, self.dtype, "norm")(x)
         q, k, v = (
             rearrange(
                 torch_conv(dim, dim, 1, dtype=self.dtype, name=name)(normed),
@@ -112,12 +115,12 @@ def level_blocks(
     `NAME_attn_{i}`.
 
     Args:
-        block: shortcut, use_bias, dropout and dtype of `ResnetBlock`.
+        block: shortcut, use_bias, dropout, num_groups and dtype of `ResnetBlock`.
     """
     for i in range(num_blocks):
         x = ResnetBlock(features, *block, name=f"{name}_block_{i}")(x, train=train)
         if attends:
-            x = AttentionBlock(block[-1], name=f"{name}_attn_{i}")(x)
+            x = AttentionBlock(*block[-2:], name=f"{name}_attn_{i}")(x)
     return x
 
 
@@ -174,7 +177,7 @@ class MiddleBlocks(nn.Module):
     Attributes:
         num_blocks: 2 in VQGAN; MaskGIT and MAGVIT-v2 have as many as a level.
         attention: whether there is any; none in MaskGIT and MAGVIT-v2.
-        shortcut, use_bias, dropout, dtype: of the blocks.
+        shortcut, use_bias, dropout, num_groups, dtype: of the blocks.
     """
 
     num_blocks: int = 2
@@ -182,6 +185,7 @@ class MiddleBlocks(nn.Module):
     shortcut: Shortcut = "input"
     use_bias: bool = True
     dropout: float = 0.0
+    num_groups: int = 32
     dtype: str = "float32"
 
     @nn.compact
@@ -194,9 +198,10 @@ class MiddleBlocks(nn.Module):
                 self.shortcut,
                 self.use_bias,
                 self.dropout,
+                self.num_groups,
                 self.dtype,
                 name=f"block_{i + 1}",
             )(x, train=train)
             if i == 0 and self.attention:
-                x = AttentionBlock(self.dtype, name="attn_1")(x)
+                x = AttentionBlock(self.num_groups, self.dtype, name="attn_1")(x)
         return x
