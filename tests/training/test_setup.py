@@ -1,3 +1,5 @@
+import jax
+import numpy as np
 import pytest
 
 from configs import quickstart, vqgan_stability
@@ -82,3 +84,12 @@ def test_an_unknown_perceptual_net_is_named():
     config.perceptual.net = "vgg"
     with pytest.raises(InputError, match=r"config.perceptual.net='vgg' is unknown"):
         prepare(config)
+
+
+def test_a_discriminator_does_not_change_the_initial_model():
+    # Else VQ-VAE and VQGAN of one seed would differ by more than their losses.
+    states = [
+        jax.jit(prepare(vqgan_stability.get_config(variant)).init)(jax.random.key(3))
+        for variant in ("smoke", "smoke,vqvae")
+    ]
+    jax.tree.map(np.testing.assert_array_equal, states[0].generator, states[1])

@@ -15,7 +15,7 @@ from vq_jax.losses.terms import PERCEPTUAL, check_weights
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_autoencoder, build_discriminator, choose
 from vq_jax.models.discriminators.base import Discriminator
-from vq_jax.training import gan_step, generator, optim, sharding, vae_step
+from vq_jax.training import gan_step, generator, optim, rng, sharding, vae_step
 from vq_jax.training.discriminator import create_discriminator
 from vq_jax.training.game import make_game
 from vq_jax.training.perceptual import make_perceptual
@@ -158,13 +158,14 @@ def _adversarial(config, model, discriminator, init_generator, tx, options):
     disc_tx = optim.make_optimizer(config.disc_optim, disc_schedule, where)
 
     def init(key):
-        keys = jax.random.split(key)
         return AdversarialState(
-            generator=init_generator(keys[0]),
+            # The very key of a run without discriminator: with the same seed both
+            # start from the same model.
+            generator=init_generator(key),
             discriminator=create_discriminator(
                 discriminator,
                 disc_tx,
-                keys[1],
+                rng.stream(jax.random.clone(key), "discriminator"),
                 image_size=config.data.image_size,
                 channels=config.data.channels,
             ),
