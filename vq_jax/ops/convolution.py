@@ -24,6 +24,7 @@ def convolve(
     gradient of a kernel at a fraction of the speed of the other two passes, the smaller
     the larger the image; there `kernel_grad` replaces it, where strides are 1 and
     kernels larger than 1x1 (benchmarks/convolution.py). Other devices have XLA's own.
+    There is no forward-mode derivative.
     """
     plain = functools.partial(
         lax.conv_general_dilated, window_strides=strides, padding=padding, **options
