@@ -101,3 +101,15 @@ def test_a_module_of_bfloat16_sums_in_float32():
 
 def _apply(conv, x, kernel, padding, strides=(1, 1)):
     return conv(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+@pytest.mark.parametrize(("platform", "loops"), [("cpu", 1), ("tpu", 0), ("cuda", 0)])
+def test_only_cpus_sum_over_blocks(platform, loops):
+    x, kernel = _draw((2, 8, 8, 3), 0), _draw((3, 3, 3, 4), 1)
+
+    def loss(kernel):
+        return jnp.sum(_apply(convolve, x, kernel, "SAME") ** 2)
+
+    traced = jax.jit(jax.grad(loss)).trace(kernel)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    assert text.count("stablehlo.while") == loops
