@@ -57,16 +57,40 @@ def test_the_kernel_gradient_is_its_definition(case, block, monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
-def test_value_and_input_gradient_are_those_of_lax(strides):
-    x, kernel = _draw((2, 6, 6, 3), 0), _draw((3, 3, 3, 4), 1)
-    values, input_grads = [], []
-    for conv in (convolve, lax.conv_general_dilated):
-        value, vjp = jax.vjp(lambda x, c=conv: _apply(c, x, kernel, "SAME", strides), x)
-        values.append(value)
-        input_grads.extend(vjp(_draw(value.shape, 2)))
-    np.testing.assert_array_equal(*values)
-    np.testing.assert_array_equal(*input_grads)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"window_strides": (2, 2)},
+        {"rhs_dilation": (2, 2)},
+        {"lhs_dilation": (2, 1)},
+        {"feature_group_count": 2},
+        {"padding": ((-1, 2), (1, -1))},
+        {"padding": "VALID"},
+        {"dimension_numbers": ("NHWC", "OIHW", "NHWC")},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+def test_value_and_gradients_are_those_of_lax(options):
+    options = {
+        "window_strides": (1, 1),
+        "padding": "SAME",
+        "dimension_numbers": ("NHWC", "HWIO", "NHWC"),
+        **options,
+    }
+    strides, padding = options.pop("window_strides"), options.pop("padding")
+    shape = [3, 3, 4 // options.get("feature_group_count", 1), 6]
+    if options["dimension_numbers"][1] == "OIHW":
+        shape = [6, 4, 3, 3]
+    operands = _draw((2, 6, 7, 4), 0), _draw(shape, 1)
+    found, expected = (
+        jax.vjp(lambda x, k, c=conv: c(x, k, strides, padding, **options), *operands)
+        for conv in (convolve, lax.conv_general_dilated)
+    )
+    np.testing.assert_array_equal(found[0], expected[0])
+    cotangent = _draw(found[0].shape, 2)
+    for ours, theirs in zip(found[1](cotangent), expected[1](cotangent), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_a_gradient_of_a_gradient_is_that_of_lax():
@@ -84,19 +108,26 @@ def test_a_gradient_of_a_gradient_is_that_of_lax():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_module_of_bfloat16_sums_in_float32():
-    # 4,096 equal products: a bfloat16 sum would stop growing at 256.
-    x = jnp.ones((1, 64, 64, 1))
-    module = nn.Conv(
-        1, (1, 3), dtype="bfloat16", padding="VALID", conv_general_dilated=convolve
-    )
+def test_bfloat16_is_summed_in_float32(monkeypatch):
+    # 257 rows of one product each: bfloat16 has 256 and 258, and no number between.
+    monkeypatch.setattr(convolution, "BLOCK", 1)
+    x = jnp.ones((1, 257, 1, 1), jnp.bfloat16)
+    grad = convolution.kernel_grad(x, x, size=(1, 1), pads=((0, 0), (0, 0)))
+    assert grad.dtype == jnp.float32
+    np.testing.assert_array_equal(grad, np.full((1, 1, 1, 1), 257.0))
+
+
+def test_a_module_of_bfloat16_has_a_float32_gradient():
+    x = jnp.ones((1, 8, 8, 1))
+    module = nn.Conv(2, (3, 3), dtype="bfloat16", conv_general_dilated=convolve)
     params = module.init(jax.random.key(0), x)
 
     def total(params):
         return jnp.sum(module.apply(params, x).astype("float32"))
 
     grads = jax.grad(total)(params)["params"]["kernel"]
-    np.testing.assert_array_equal(grads, np.full((1, 3, 1, 1), 64 * 62))
+    assert grads.dtype == jnp.float32
+    np.testing.assert_array_equal(grads[1, 1], np.full((1, 2), 64.0))
 
 
 def _apply(conv, x, kernel, padding, strides=(1, 1)):

@@ -57,5 +57,5 @@ if __name__ == "__main__":
 
     torch.nn.GroupNorm = two_groups
     magvit2 = load(sys.argv[1])
-    write("magvit2_encoder", magvit2.Encoder(**SIZES), (2, 3, 16, 12))
+    write("magvit2_encoder", magvit2.Encoder(**SIZES), (2, 3, 15, 12))
     write("magvit2_decoder", magvit2.Decoder(**SIZES), (2, 4, 8, 6))

@@ -2,7 +2,7 @@
 
     pip install -e '.[parity]' && python tests/parity/make_spectral_goldens.py
 
-torch.nn.utils.spectral_norm of PyTorch (BSD-3) on the convolutions of a patch
+torch.nn.utils.spectral_norm of PyTorch 2.14.1 (BSD-3) on the convolutions of a patch
 discriminator without norms. Weights follow from their names, as in the tests.
 """
 

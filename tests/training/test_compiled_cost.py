@@ -8,7 +8,7 @@ from jax import lax
 
 from configs import vqgan_imagenet256
 from vq_jax.models.build import build_autoencoder, build_discriminator
-from vq_jax.models.layers import torch_conv
+from vq_jax.ops import convolution
 from vq_jax.training import gan_step, vae_step
 from vq_jax.training.discriminator import create_discriminator
 from vq_jax.training.game import make_game
@@ -24,7 +24,7 @@ def optimised(monkeypatch):
     Kernel gradients are XLA's own, as there; of a loop, as CPUs have it, the compiler
     would count one round.
     """
-    monkeypatch.setattr(torch_conv, "convolve", lax.conv_general_dilated)
+    monkeypatch.setattr(convolution, "convolve", lax.conv_general_dilated)
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)

@@ -8,28 +8,53 @@ from jax import lax
 from jaxtyping import Array, Float
 
 BLOCK = 1_024
-"""Output positions that a block of the kernel gradient holds at most, about."""
+"""Output positions that a block of the kernel gradient has at most; one row of the
+batch at least."""
+
+PLAIN = {
+    "lhs_dilation": (1, 1),
+    "rhs_dilation": (1, 1),
+    "feature_group_count": 1,
+    "batch_group_count": 1,
+}
+"""Options of `lax.conv_general_dilated` that a plain convolution has."""
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def convolve(
     x: Float[Array, "b h w c"],
-    kernel: Float[Array, "kh kw c f"],
+    kernel: Float[Array, "kh kw _ f"],
     strides: tuple[int, int],
     padding,
+    *,
+    dimension_numbers=LAYOUT,
     **options,
 ) -> Float[Array, "b h2 w2 f"]:
     """`lax.conv_general_dilated`, for `flax.linen.Conv(conv_general_dilated=…)`.
 
     Value and gradients are the same up to rounding. XLA's CPU backend computes the
     gradient of a kernel at a fraction of the speed of the other two passes, the smaller
-    the larger the image; there `kernel_grad` replaces it, where strides are 1 and
-    kernels larger than 1x1 (benchmarks/convolution.py). Other devices have XLA's own.
-    There is no forward-mode derivative.
+    the larger the image (benchmarks/convolution.py). There `kernel_grad` replaces it in
+    plain convolutions: stride 1, no dilation, no groups, more than 1x1. Other devices
+    have XLA's own. There is no forward-mode derivative of what is replaced.
+
+    Args:
+        padding: "SAME", "VALID", or (before, after) for height and width.
+        options: others of `lax.conv_general_dilated`.
     """
     plain = functools.partial(
-        lax.conv_general_dilated, window_strides=strides, padding=padding, **options
+        lax.conv_general_dilated,
+        window_strides=strides,
+        padding=padding,
+        dimension_numbers=dimension_numbers,
+        **options,
     )
-    if tuple(strides) != (1, 1) or kernel.shape[:2] == (1, 1):
+    layouts = [
+        lax.conv_dimension_numbers(x.shape, kernel.shape, numbers)
+        for numbers in (dimension_numbers, LAYOUT)
+    ]
+    if layouts[0] != layouts[1] or not _is_plain(kernel, strides, options):
         return plain(x, kernel)
     pads = padding
     if isinstance(padding, str):
@@ -47,10 +72,10 @@ def convolve(
         (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
         ours = functools.partial(kernel_grad, size=kernel.shape[:2], pads=pads)
 
-        def xlas(x, cotangent):
+        def xla_kernel_grad(x, cotangent):
             return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
 
-        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xlas)
+        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
         return x_grad, grad.astype(kernel.dtype)
 
     conv.defvjp(forward, backward)
@@ -64,15 +89,20 @@ def kernel_grad(
     size: tuple[int, int],
     pads,
 ) -> Float[Array, "kh kw c f"]:
-    """Gradient of a kernel of `size` at stride 1, with `pads` as lax has them.
+    """Gradient of a kernel of `size` at stride 1.
 
     A sum over blocks of rows, each a product of the matrices of patches [positions,
-    kh · kw · c] and of cotangents [positions, f] that stays in the cache. Sums are
-    float32.
+    kh · kw · c] and of cotangents [positions, f], small enough to stay in the cache
+    where a row of the whole batch is. Sums are float32.
+
+    Args:
+        pads: (before, after) for height and width.
     """
     batch, height, width, features = cotangent.shape
     rows = _rows_of_block(height, batch * width)
-    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    # Not jnp.pad: convolutions take negative pads, too.
+    edges = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), edges)
 
     def add_block(total, start):
         slab = lax.dynamic_slice_in_dim(padded, start, rows + size[0] - 1, axis=1)
@@ -96,7 +126,15 @@ def kernel_grad(
     return total.reshape(*size, x.shape[-1], features)
 
 
-def _rows_of_block(height: int, positions_a_row: int) -> int:
-    """The most rows that divide `height` and make no more than BLOCK positions."""
+def _is_plain(kernel, strides, options) -> bool:
+    return (
+        kernel.shape[:2] != (1, 1)
+        and tuple(strides) == (1, 1)
+        and all(options.get(name, plain) == plain for name, plain in PLAIN.items())
+    )
+
+
+def _rows_of_block(height: int, row_positions: int) -> int:
+    """The most rows that divide `height` and fit into BLOCK; at least one."""
     divisors = [n for n in range(1, height + 1) if height % n == 0]
-    return max([n for n in divisors if n * positions_a_row <= BLOCK], default=1)
+    return max([n for n in divisors if n * row_positions <= BLOCK], default=1)

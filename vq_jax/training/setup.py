@@ -159,8 +159,8 @@ def _adversarial(config, model, discriminator, init_generator, tx, options):
 
     def init(key):
         return AdversarialState(
-            # The very key of a run without discriminator: with the same seed both
-            # start from the same model.
+            # The key that a run without discriminator uses, so that one seed gives one
+            # model; the stream's is another key, hence the clone.
             generator=init_generator(key),
             discriminator=create_discriminator(
                 discriminator,

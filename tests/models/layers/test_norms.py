@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from vq_jax.models.layers.norms import GroupNorm
+from vq_jax.errors import InputError
+from vq_jax.models.layers.norms import AdaptiveGroupNorm, GroupNorm
 
 
 def _inputs(groups, width):
@@ -59,3 +60,38 @@ def test_group_norm_of_bfloat16_has_float32_statistics():
     high = GroupNorm(3, epsilon=1e-6).apply(variables, x.astype("float32"))
     assert low.dtype == jnp.bfloat16
     np.testing.assert_array_equal(low, high.astype(jnp.bfloat16))
+
+
+@pytest.mark.parametrize("num_groups", [0, 4])
+def test_groups_that_do_not_divide_the_channels_are_an_error(num_groups):
+    x, variables = _inputs(3, 2)
+    with pytest.raises(InputError, match=f"6 channels .* num_groups={num_groups} of"):
+        GroupNorm(num_groups, epsilon=1e-6).apply(variables, x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_adaptive_group_norm_is_its_definition(dtype):
+    x, _ = _inputs(3, 2)
+    z_q = jnp.float32(np.random.default_rng(1).normal(size=(2, 2, 3, 4)))
+    module = AdaptiveGroupNorm(3, dtype=dtype)
+    variables = module.init(jax.random.key(0), x, z_q)
+    wide = jax.tree.map(np.float64, variables["params"])
+
+    def linear(name, y):
+        return (y @ wide[name]["kernel"][0, 0] + wide[name]["bias"])[:, None, None]
+
+    codes = np.float64(z_q).reshape(2, 6, 4)
+    scale = linear("gamma", np.sqrt(codes.var(1, ddof=1) + 1e-6))
+    ones, zeros = np.ones(6), np.zeros(6)
+    expected = scale * _definition(x, ones, zeros, 3, 1e-6)
+    expected += linear("beta", codes.mean(1))
+    found = module.apply(variables, x, z_q)
+    assert found.dtype == dtype
+    tolerance = 1e-4 if dtype == "float32" else 2e-2
+    np.testing.assert_allclose(np.float64(found), expected, tolerance, tolerance)
+
+
+def test_adaptive_group_norm_needs_a_grid():
+    x, _ = _inputs(3, 2)
+    with pytest.raises(InputError, match="more than one code an image"):
+        AdaptiveGroupNorm(3).init(jax.random.key(0), x, jnp.zeros((2, 1, 1, 4)))

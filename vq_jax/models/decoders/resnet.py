@@ -67,8 +67,13 @@ class ResnetDecoder(nn.Module):
     def __call__(
         self, z_q: Float[Array, "b hq wq d"], *, train: bool
     ) -> Float[Array, "b h w out"]:
-        norm = (self.num_groups, self.dtype)
-        block = (self.shortcut, self.use_bias, self.dropout, *norm)
+        norm = {"num_groups": self.num_groups, "dtype": self.dtype}
+        block = {
+            "shortcut": self.shortcut,
+            "use_bias": self.use_bias,
+            "dropout": self.dropout,
+            **norm,
+        }
         x = z_q
         if self.post_quant:
             x = torch_conv(
@@ -81,26 +86,26 @@ class ResnetDecoder(nn.Module):
         dim = self.base_dim * self.multipliers[-1]
         x = torch_conv(x.shape[-1], dim, dtype=self.dtype, name="conv_in")(x)
         x = resnet.MiddleBlocks(
-            self.num_middle_blocks, self.middle_attention, *block, name="mid"
+            self.num_middle_blocks, self.middle_attention, **block, name="mid"
         )(x, train=train)
         for level in reversed(range(len(self.multipliers))):
             dim = self.base_dim * self.multipliers[level]
             attends = self.resolution >> level in self.attention_resolutions
             if self.adaptive_norm:
-                x = AdaptiveGroupNorm(*norm, name=f"up_{level}_adaptive")(x, z_q)
+                x = AdaptiveGroupNorm(**norm, name=f"up_{level}_adaptive")(x, z_q)
             x = resnet.level_blocks(
                 x,
                 f"up_{level}",
                 dim,
                 self.num_res_blocks,
-                *block,
                 attends=attends,
                 train=train,
+                **block,
             )
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
-        x = jax.nn.swish(resnet.group_norm(x.shape[-1], *norm, "norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(**norm, name="norm_out")(x))
         x = torch_conv(
             x.shape[-1], self.out_channels, dtype=self.dtype, name="conv_out"
         )(x)

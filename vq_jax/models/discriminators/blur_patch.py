@@ -19,7 +19,7 @@ class BlurPatchDiscriminator(Discriminator):
     reduced to that by a maximum over windows, as in the authors' code.
 
     Attributes:
-        base_dim: channels of the first layer, a multiple of 16; each stage doubles.
+        base_dim: channels of the first layer, a multiple of 32; each stage doubles.
         num_stages: halvings of the size.
     """
 

@@ -57,8 +57,13 @@ class ResnetEncoder(nn.Module):
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b hq wq features"]:
-        norm = (self.num_groups, self.dtype)
-        block = (self.shortcut, self.use_bias, self.dropout, *norm)
+        norm = {"num_groups": self.num_groups, "dtype": self.dtype}
+        block = {
+            "shortcut": self.shortcut,
+            "use_bias": self.use_bias,
+            "dropout": self.dropout,
+            **norm,
+        }
         x = torch_conv(
             images.shape[-1],
             self.base_dim,
@@ -74,17 +79,17 @@ class ResnetEncoder(nn.Module):
                 f"down_{level}",
                 dim,
                 self.num_res_blocks,
-                *block,
                 attends=attends,
                 train=train,
+                **block,
             )
             if level + 1 < len(self.multipliers):
                 name = f"down_{level}_downsample"
                 x = resnet.Downsample(self.downsampling, self.dtype, name=name)(x)
         x = resnet.MiddleBlocks(
-            self.num_middle_blocks, self.middle_attention, *block, name="mid"
+            self.num_middle_blocks, self.middle_attention, **block, name="mid"
         )(x, train=train)
-        x = jax.nn.swish(resnet.group_norm(x.shape[-1], *norm, "norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(**norm, name="norm_out")(x))
         return torch_conv(
             x.shape[-1],
             self.features_dim,

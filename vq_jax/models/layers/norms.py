@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.errors import InputError
 from vq_jax.models.layers.torch_conv import torch_conv
 
 BATCH_STATS = "batch_stats"
@@ -15,16 +16,20 @@ def _normal_around_one(key, shape, dtype=jnp.float32):
 
 
 class GroupNorm(nn.Module):
-    """Group normalisation (1803.08494), the numbers of `nn.GroupNorm` and as PyTorch's.
+    """Group normalisation (1803.08494), the same numbers as `nn.GroupNorm`, PyTorch's.
 
     Mean and variance are those of each channel, averaged over its group: the groups
     never become an axis of the image, whose last axis would then be as short as one
-    channel. The variance takes a second pass. Statistics are float32, per image.
+    channel. The variance takes a second pass, since E[x²] - E[x]² loses its digits
+    where the mean is large.
 
     Attributes:
         num_groups: they divide the channels.
         epsilon: added to the variance.
-        dtype: of the output.
+        dtype: of the output; all of it is computed in float32, for each image.
+
+    Raises:
+        InputError: the groups do not divide the channels.
     """
 
     num_groups: int
@@ -49,6 +54,10 @@ class AdaptiveGroupNorm(nn.Module):
     Attributes:
         num_groups: they divide the channels of x.
         dtype: of the output; all of it is computed in float32.
+
+    Raises:
+        InputError: the groups do not divide the channels, or the grid is one code,
+            which has no deviation.
     """
 
     num_groups: int
@@ -59,6 +68,11 @@ class AdaptiveGroupNorm(nn.Module):
         self, x: Float[Array, "b h w c"], z_q: Float[Array, "b hq wq d"]
     ) -> Float[Array, "b h w c"]:
         code_dim, dim = z_q.shape[-1], x.shape[-1]
+        if z_q.shape[1:3] == (1, 1):
+            raise InputError(
+                "config.model.decoder.adaptive_norm=True needs more than one code an "
+                "image, whose deviation it takes; use larger images."
+            )
         z_q = z_q.astype(jnp.float32)
         variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
         mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
@@ -124,6 +138,12 @@ class ActNorm(nn.Module):
 def _standardised(x, num_groups: int, epsilon: float):
     """x - mean, and 1 / √(variance + ε) as [b, 1, 1, c]; float32, by groups."""
     dim = x.shape[-1]
+    if num_groups < 1 or dim % num_groups:
+        raise InputError(
+            f"{dim} channels do not divide into num_groups={num_groups} of a norm; make "
+            "base_dim of that part of the model a multiple of its groups, or, in "
+            "config.model.encoder and decoder, choose num_groups."
+        )
 
     def group_mean(x):
         by_group = jnp.mean(x, axis=(1, 2)).reshape(len(x), num_groups, -1)

@@ -8,7 +8,6 @@ from einops import rearrange
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.errors import InputError
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
 
@@ -17,18 +16,8 @@ Downsampling = Literal["conv", "symmetric_conv", "average"]
 Upsampling = Literal["nearest", "depth_to_space"]
 
 
-def group_norm(dim: int, num_groups: int, dtype: str, name: str) -> GroupNorm:
-    """GroupNorm with VQGAN's ε = 1e-6.
-
-    Raises:
-        InputError: the groups do not divide `dim`.
-    """
-    if dim % num_groups:
-        raise InputError(
-            f"a ResNet has {dim} channels in its layer {name!r}, which num_groups="
-            f"{num_groups} of config.model.encoder and decoder do not divide; make "
-            "base_dim a multiple of num_groups."
-        )
+def group_norm(num_groups: int, dtype: str, name: str) -> GroupNorm:
+    """GroupNorm with VQGAN's ε = 1e-6."""
     return GroupNorm(num_groups, epsilon=1e-6, dtype=dtype, name=name)
 
 
@@ -58,8 +47,9 @@ class ResnetBlock(nn.Module):
         self, x: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w features"]:
         in_dim, dims = x.shape[-1], {"use_bias": self.use_bias, "dtype": self.dtype}
-        norm1 = group_norm(in_dim, self.num_groups, self.dtype, "norm1")
-        norm2 = group_norm(self.features, self.num_groups, self.dtype, "norm2")
+        norm1, norm2 = (
+            group_norm(self.num_groups, self.dtype, name) for name in ("norm1", "norm2")
+        )
         hidden = jax.nn.swish(norm1(x))
         hidden = torch_conv(in_dim, self.features, **dims, name="conv1")(hidden)
         hidden = jax.nn.swish(norm2(hidden))
@@ -87,7 +77,7 @@ class AttentionBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         height, dim = x.shape[1], x.shape[-1]
-        normed = group_norm(dim, self.num_groups, self.dtype, "norm")(x)
+        normed = group_norm(self.num_groups, self.dtype, "norm")(x)
         q, k, v = (
             rearrange(
                 torch_conv(dim, dim, 1, dtype=self.dtype, name=name)(normed),
@@ -105,9 +95,10 @@ def level_blocks(
     name: str,
     features: int,
     num_blocks: int,
-    *block,
+    *,
     attends: bool,
     train: bool,
+    **block,
 ) -> Float[Array, "b h w features"]:
     """The residual blocks of a level, each followed by attention where it `attends`.
 
@@ -117,10 +108,11 @@ def level_blocks(
     Args:
         block: shortcut, use_bias, dropout, num_groups and dtype of `ResnetBlock`.
     """
+    norm = {field: block[field] for field in ("num_groups", "dtype")}
     for i in range(num_blocks):
-        x = ResnetBlock(features, *block, name=f"{name}_block_{i}")(x, train=train)
+        x = ResnetBlock(features, **block, name=f"{name}_block_{i}")(x, train=train)
         if attends:
-            x = AttentionBlock(*block[-2:], name=f"{name}_attn_{i}")(x)
+            x = AttentionBlock(**norm, name=f"{name}_attn_{i}")(x)
     return x
 
 

@@ -5,7 +5,7 @@ import math
 import jax
 from flax import linen as nn
 
-from vq_jax.ops.convolution import convolve
+from vq_jax.ops import convolution
 
 kernel_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """U(-1/√fan_in, 1/√fan_in), a third of the variance of Flax's default."""
@@ -40,6 +40,6 @@ def torch_conv(
             key, shape, dtype, -bound, bound
         ),
         dtype=dtype,
-        conv_general_dilated=convolve,
+        conv_general_dilated=convolution.convolve,
         name=name,
     )
