@@ -36,14 +36,13 @@ def get_config(variant: str = ""):
         words.remove("reference")
         config.adversarial.update(disc_start=START, gen_start=START)
     else:
-        config.discriminator.norm = "spectral"
         config.disc_optim.learning_rate = 5e-4
         config.adversarial.update(
             disc_start=START - 200,
             gen_start=START,
             gen_ramp=500,
-            max_weight=1.0,
-            weight=0.4,
+            weight=0.1,
+            max_weight=10.0,
             lecam_weight=1e-3,
         )
     return common.finish(config, ",".join(words))

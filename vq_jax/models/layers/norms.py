@@ -140,8 +140,8 @@ def _standardised(x, num_groups: int, epsilon: float):
     dim = x.shape[-1]
     if num_groups < 1 or dim % num_groups:
         raise InputError(
-            f"{dim} channels do not divide into num_groups={num_groups} of a norm; make "
-            "base_dim of that part of the model a multiple of its groups, or, in "
+            f"{dim} channels do not divide into num_groups={num_groups} of a norm; "
+            "make base_dim of that part of the model a multiple of its groups, or, in "
             "config.model.encoder and decoder, choose num_groups."
         )
 
