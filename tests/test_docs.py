@@ -50,7 +50,7 @@ def test_the_command_runs(words, run, trained, tmp_path):
         if word.startswith("--configs="):
             word = re.sub(r"(configs/\w+\.py):", r"\1:smoke,", word)
             word = re.sub(r"(configs/\w+\.py)(?!:)", r"\1:smoke", word)
-        word = re.sub(r"^--steps=.*", "--steps=6", word)
+        word = re.sub(r"^(--config.init_from)=.*", rf"\1={trained}", word)
         word = re.sub(r"^--seeds=.*", "--seeds=0", word)
         word = re.sub(r"^--out=.*", f"--out={tmp_path / 'out'}", word)
         trains = words[0] in ("train", "compare")

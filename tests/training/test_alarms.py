@@ -8,8 +8,8 @@ from vq_jax.training.alarms import PATIENCE, Alarms
 CASES = {
     "discriminator_won": (
         alarms.of_discriminator(1e4),
-        {"train/disc_accuracy": 1.0},
-        {"train/disc_accuracy": 0.8},
+        {"train/disc_accuracy": 1.0, "train/adversarial_weight": 0.1},
+        {"train/disc_accuracy": 0.8, "train/adversarial_weight": 0.1},
     ),
     "weight_pinned": (
         alarms.of_discriminator(1e4),
@@ -42,6 +42,13 @@ def test_a_sign_that_comes_and_goes_is_not_told(name):
     for _ in range(5):
         for metrics in (*[bad] * (PATIENCE - 1), good):
             assert not watch.check(metrics)
+
+
+def test_a_discriminator_that_is_not_heard_may_win():
+    watch = Alarms(alarms.of_discriminator(1e4))
+    for _ in range(2 * PATIENCE):
+        metrics = {"train/disc_accuracy": 1.0, "train/adversarial_weight": 0.0}
+        assert not watch.check(metrics)
 
 
 def test_a_fixed_weight_and_metrics_of_other_runs_raise_nothing():

@@ -123,11 +123,16 @@ def _protocol(compared: Comparison) -> str:
             strict=True,
         )
     )
+    origins = {config.init_from for config in compared.configs.values()} - {""}
+    began = (
+        f" Began with the model of {' or '.join(sorted(origins))}." if origins else ""
+    )
     return (
         f"Trained {steps} steps on batches of {batch_size} images of {data.image_size} "
         f"x {data.image_size} pixels: {data.source}, split {splits}; "
         f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(seeds)}. Evaluated "
         f"on {' or '.join(counts)} held-out images, split {data.eval_split}."
+        f"{began}"
     )
 
 

@@ -22,7 +22,11 @@ def of_discriminator(max_weight: float) -> dict[str, Sign]:
     """
     return {
         "discriminator_won": Sign(
-            lambda m: m.get("train/disc_accuracy", 0.0) > 0.99,
+            # One that is not heard yet may win: nobody loses by it.
+            lambda m: (
+                m.get("train/adversarial_weight", 0.0) > 0.0
+                and m.get("train/disc_accuracy", 0.0) > 0.99
+            ),
             "the discriminator has won: it tells every patch, and the generator has "
             "little to learn from it. Lower config.disc_optim.learning_rate, set "
             "config.discriminator.norm='spectral', give r1_weight or lecam_weight of "
