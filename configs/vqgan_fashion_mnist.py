@@ -4,8 +4,8 @@
         --workdir=runs/vqgan_fashion_mnist
 
 The generator of vqvae_fashion_mnist with a small discriminator of patches, and the
-settings that vqgan_stability found stable. No
-perceptual loss: LPIPS was learnt on photographs, in colour and of 64 px.
+settings that vqgan_stability found stable. No perceptual loss: LPIPS was learnt on
+photographs, in colour and of 64 px.
 
 The data are four files in MNIST's format, as Debian's `dataset-fashion-mnist` installs
 them; --config.data.source=idx:DIR points elsewhere. No paper has this experiment. Not
