@@ -63,7 +63,7 @@ def test_the_kernel_gradient_is_its_definition(case, block, monkeypatch):
         {},
         {"window_strides": (2, 2)},
         {"rhs_dilation": (2, 2)},
-        {"lhs_dilation": (2, 1)},
+        {"lhs_dilation": (2, 1), "padding": ((1, 1), (1, 1))},
         {"feature_group_count": 2},
         {"padding": ((-1, 2), (1, -1))},
         {"padding": "VALID"},

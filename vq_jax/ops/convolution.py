@@ -24,20 +24,20 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 def convolve(
     x: Float[Array, "b h w c"],
-    kernel: Float[Array, "kh kw _ f"],
+    kernel: Float[Array, "_ _ _ _"],
     strides: tuple[int, int],
     padding,
     *,
     dimension_numbers=LAYOUT,
     **options,
-) -> Float[Array, "b h2 w2 f"]:
+) -> Float[Array, "b h2 w2 _"]:
     """`lax.conv_general_dilated`, for `flax.linen.Conv(conv_general_dilated=…)`.
 
     Value and gradients are the same up to rounding. XLA's CPU backend computes the
     gradient of a kernel at a fraction of the speed of the other two passes, the smaller
     the larger the image (benchmarks/convolution.py). There `kernel_grad` replaces it in
-    plain convolutions: stride 1, no dilation, no groups, more than 1x1. Other devices
-    have XLA's own. There is no forward-mode derivative of what is replaced.
+    plain convolutions: kernels HWIO, stride 1, no dilation, no groups, more than 1x1.
+    Other devices have XLA's own. What is replaced has no forward-mode derivative.
 
     Args:
         padding: "SAME", "VALID", or (before, after) for height and width.
