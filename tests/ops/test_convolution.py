@@ -125,7 +125,7 @@ def test_a_module_of_bfloat16_has_a_float32_gradient():
     def total(params):
         return jnp.sum(module.apply(params, x).astype("float32"))
 
-    grads = jax.grad(total)(params)["params"]["kernel"]
+    grads = jax.jit(jax.grad(total))(params)["params"]["kernel"]
     assert grads.dtype == jnp.float32
     np.testing.assert_array_equal(grads[1, 1], np.full((1, 2), 64.0))
 

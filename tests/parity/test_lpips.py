@@ -51,9 +51,10 @@ def test_tiny_nets_and_their_gradient(net):
 
     grad, value = jax.grad(distance, has_aux=True)(images)
     np.testing.assert_allclose(value, golden["value"], rtol=1e-5)
+    # Two of 9,990 elements were 1.3e-5 of the scale apart on another processor.
     scale = np.abs(golden["images_grad"]).max()
     np.testing.assert_allclose(
-        grad, golden["images_grad"], rtol=1e-4, atol=1e-5 * scale
+        grad, golden["images_grad"], rtol=1e-4, atol=3e-5 * scale
     )
 
 

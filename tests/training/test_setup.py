@@ -54,7 +54,7 @@ def test_values_that_do_not_fit_are_named(path, value, message):
         ("adversarial.generator_loss", "wgan", r"generator_loss='wgan' is unknown"),
         ("adversarial.augment", ("flip",), r"augment='flip' is unknown; choose"),
         ("adversarial.gen_start", 0, r"gen_start=0 comes before .*disc_start=5"),
-        ("adversarial.min_weight", 9.0, r"min_weight=9.0 is above .*max_weight=1.0"),
+        ("adversarial.min_weight", 99.0, r"min_weight=99.0 is above .*max_weight=10.0"),
         ("discriminator.name", "gan", r"config.discriminator.name='gan' is unknown"),
         ("discriminator.norm", "layer", r"norm='layer' is unknown; choose"),
         ("disc_optim.learning_rate", -1.0, r"disc_optim.learning_rate=-1.0 must be"),

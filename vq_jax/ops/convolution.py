@@ -70,13 +70,16 @@ def convolve(
     def backward(saved, cotangent):
         x, kernel = saved
         (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
-        ours = functools.partial(kernel_grad, size=kernel.shape[:2], pads=pads)
+
+        def ours(x, cotangent):
+            grad = kernel_grad(x, cotangent, size=kernel.shape[:2], pads=pads)
+            return grad.astype(kernel.dtype)
 
         def xla_kernel_grad(x, cotangent):
             return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
 
         grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
-        return x_grad, grad.astype(kernel.dtype)
+        return x_grad, grad
 
     conv.defvjp(forward, backward)
     return conv(x, kernel)
