@@ -59,30 +59,7 @@ def convolve(
     pads = padding
     if isinstance(padding, str):
         pads = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
-
-    @jax.custom_vjp
-    def conv(x, kernel):
-        return plain(x, kernel)
-
-    def forward(x, kernel):
-        return plain(x, kernel), (x, kernel)
-
-    def backward(saved, cotangent):
-        x, kernel = saved
-        (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
-
-        def ours(x, cotangent):
-            grad = kernel_grad(x, cotangent, size=kernel.shape[:2], pads=pads)
-            return grad.astype(kernel.dtype)
-
-        def xla_kernel_grad(x, cotangent):
-            return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
-
-        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
-        return x_grad, grad
-
-    conv.defvjp(forward, backward)
-    return conv(x, kernel)
+    return _with_kernel_grad(plain, pads)(x, kernel)
 
 
 def kernel_grad(
@@ -127,6 +104,34 @@ def kernel_grad(
     zeros = jnp.zeros((size[0] * size[1] * x.shape[-1], features), jnp.float32)
     total, _ = lax.scan(add_block, zeros, jnp.arange(0, height, rows))
     return total.reshape(*size, x.shape[-1], features)
+
+
+def _with_kernel_grad(plain, pads):
+    """`plain`, (x, kernel) -> y, differentiated by `kernel_grad` on CPUs."""
+
+    @jax.custom_vjp
+    def conv(x, kernel):
+        return plain(x, kernel)
+
+    def forward(x, kernel):
+        return plain(x, kernel), (x, kernel)
+
+    def backward(saved, cotangent):
+        x, kernel = saved
+        (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
+
+        def ours(x, cotangent):
+            grad = kernel_grad(x, cotangent, size=kernel.shape[:2], pads=pads)
+            return grad.astype(kernel.dtype)
+
+        def xla_kernel_grad(x, cotangent):
+            return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
+
+        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
+        return x_grad, grad
+
+    conv.defvjp(forward, backward)
+    return conv
 
 
 def _is_plain(kernel, strides, options) -> bool:
