@@ -13,8 +13,6 @@ import jax
 import timing
 from flax import linen as nn
 from jax import lax
-from rich.console import Console
-from rich.table import Table
 
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.ops.convolution import convolve
@@ -42,7 +40,7 @@ def main() -> None:
         for shape in SHAPES
     ]
     origin = {**timing.origin(args.device), "num_calls": args.num_calls}
-    print_table(rows, origin)
+    timing.print_comparison(rows, origin, COLUMNS)
     if args.out:
         timing.write_json(args.out, {**origin, "rows": rows})
 
@@ -50,9 +48,7 @@ def main() -> None:
 def measure(make, shape: tuple[int, ...], num_calls: int) -> dict:
     """Both functions of a pair on float32 images and cotangents of `shape`."""
     x, cotangent = jax.random.normal(jax.random.key(0), (2, *shape))
-    both = timing.measure(make(shape[-1]), x, cotangent, num_calls=num_calls)
-    ratio = both["theirs"]["median_ms"] / both["ours"]["median_ms"]
-    return {"ratio": round(ratio, 3), **both}
+    return timing.compare(make(shape[-1]), x, cotangent, num_calls=num_calls)
 
 
 def _kernel_gradients(dim):
@@ -90,22 +86,10 @@ def _group_norms(dim):
 PAIRS = {"kernel gradient": _kernel_gradients, "GroupNorm, both passes": _group_norms}
 
 
-def print_table(rows: list[dict], origin: dict) -> None:
-    """One line a case: medians (interquartile ranges), ratio, memory."""
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
-    table = Table(title=title, title_justify="left")
-    for heading in ("input", "what", "ours ms", "theirs ms", "ratio", "temp MiB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        both = [row["ours"], row["theirs"]]
-        table.add_row(
-            "x".join(map(str, row["input"])),
-            row["what"],
-            *(f"{r['median_ms']:.1f} ({r['iqr_ms']:.1f})" for r in both),
-            f"{row['ratio']:.2f}",
-            " / ".join(f"{r['temp_mib']:.0f}" for r in both),
-        )
-    Console(width=100).print(table)
+COLUMNS = {
+    "input": lambda row: "x".join(map(str, row["input"])),
+    "what": lambda row: row["what"],
+}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 WARM_UP_CALLS = 3
 
@@ -44,6 +46,36 @@ def measure(
         name: {key: round(float(value), 3) for key, value in record.items()}
         for name, record in records.items()
     }
+
+
+def compare(functions: Mapping[str, Callable], *args, num_calls: int) -> dict:
+    """`measure` of "ours" and "theirs", and the "ratio" of medians, theirs / ours."""
+    both = measure(functions, *args, num_calls=num_calls)
+    ratio = both["theirs"]["median_ms"] / both["ours"]["median_ms"]
+    return {"ratio": round(ratio, 3), **both}
+
+
+def print_comparison(
+    rows: list[dict], origin: dict, columns: Mapping[str, Callable[[dict], str]]
+) -> None:
+    """A table of rows of `compare`: medians (interquartile ranges), ratio, memory.
+
+    Args:
+        columns: heading -> text of a row, for the columns that say what was measured.
+    """
+    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    table = Table(title=title, title_justify="left")
+    for heading in (*columns, "ours ms", "theirs ms", "ratio", "temp MiB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        both = [row["ours"], row["theirs"]]
+        table.add_row(
+            *(text(row) for text in columns.values()),
+            *(f"{r['median_ms']:.1f} ({r['iqr_ms']:.1f})" for r in both),
+            f"{row['ratio']:.2f}",
+            " / ".join(f"{r['temp_mib']:.0f}" for r in both),
+        )
+    Console(width=100).print(table)
 
 
 def origin(device: str = "") -> dict[str, str]:

@@ -10,8 +10,6 @@ import argparse
 import jax
 import timing
 from flax import linen as nn
-from rich.console import Console
-from rich.table import Table
 
 from vq_jax.models.layers.transposed import TransposedConv
 
@@ -29,7 +27,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = [row for case in CASES for row in measure_case(*case, args.num_calls)]
     origin = {**timing.origin(args.device), "num_calls": args.num_calls}
-    print_table(rows, origin)
+    timing.print_comparison(rows, origin, COLUMNS)
     if args.out:
         timing.write_json(args.out, {**origin, "rows": rows})
 
@@ -48,16 +46,15 @@ def measure_case(shape: tuple[int, ...], features: int, num_calls: int) -> list[
 
     rows = []
     for name, make in PASSES.items():
-        both = timing.measure(
+        both = timing.compare(
             {"ours": make(ours), "theirs": make(theirs)},
             params,
             x,
             cotangent,
             num_calls=num_calls,
         )
-        ratio = both["theirs"]["median_ms"] / both["ours"]["median_ms"]
         case = {"input": list(shape), "features": features, "pass": name}
-        rows.append({**case, "ratio": round(ratio, 3), **both})
+        rows.append({**case, **both})
     return rows
 
 
@@ -83,25 +80,11 @@ PASSES = {
 }
 
 
-def print_table(rows: list[dict], origin: dict) -> None:
-    """One line a case and pass: medians (interquartile ranges), ratio, memory."""
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
-    table = Table(title=title, title_justify="left")
-    headings = ("input", "out", "pass", "ours ms", "theirs ms", "ratio", "temp MiB")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        both = [row["ours"], row["theirs"]]
-        times = [f"{r['median_ms']:.1f} ({r['iqr_ms']:.1f})" for r in both]
-        table.add_row(
-            "x".join(map(str, row["input"])),
-            str(row["features"]),
-            row["pass"],
-            *times,
-            f"{row['ratio']:.2f}",
-            " / ".join(f"{r['temp_mib']:.0f}" for r in both),
-        )
-    Console(width=100).print(table)
+COLUMNS = {
+    "input": lambda row: "x".join(map(str, row["input"])),
+    "out": lambda row: str(row["features"]),
+    "pass": lambda row: row["pass"],
+}
 
 
 if __name__ == "__main__":
