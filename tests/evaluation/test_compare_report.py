@@ -83,8 +83,11 @@ def test_the_figure_has_panels_of_what_was_recorded(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("size", "channels"), [(32, 3), (28, 1), (256, 3)])
-def test_rows_have_the_same_part_of_every_column(size, channels):
+@pytest.mark.parametrize(
+    ("size", "channels", "side", "times"),
+    [(32, 3, 16, 2), (28, 1, 14, 2), (64, 3, 32, 2), (256, 3, 64, 4)],
+)
+def test_rows_have_the_same_part_of_every_column(size, channels, side, times):
     generator = np.random.default_rng(0)
     shape = (2, size, size, channels)
     originals = np.full(shape, 128, np.uint8)
@@ -92,13 +95,12 @@ def test_rows_have_the_same_part_of_every_column(size, channels):
     recons = {n: generator.integers(0, 256, shape, np.uint8) for n in ("a", "b")}
     whole, zoomed = compare_report.picture_rows(originals, recons)
     factor = max(1, compare_report.PANEL // size)
-    side = size // compare_report.ZOOM
     left = factor * size + zoom.GAP
     panel = whole[zoom.HEADER :, left:][: factor * size, : factor * size]
     expected = np.broadcast_to(recons["a"][0], (size, size, 3))
     np.testing.assert_array_equal(panel[::factor, ::factor], expected)
     top, corner_left = zoom.detail_corner(originals[0], side)
-    step = factor * compare_report.ZOOM
+    step = factor * times
     panel = zoomed[zoom.HEADER :, step * side + zoom.GAP :]
     panel = panel[: step * side : step, : step * side : step]
     part = expected[top : top + side, corner_left : corner_left + side]

@@ -21,7 +21,7 @@ import vq_jax
 from vq_jax.cli import exits, runs
 from vq_jax.cli.train import parse
 from vq_jax.errors import InputError
-from vq_jax.evaluation import compare_report, config_diff, records
+from vq_jax.evaluation import compare_report, config_diff, records, zoom
 from vq_jax.evaluation.report import write_json
 
 OPTIONS = {"configs": None, "workdir": None, "steps": "", "seeds": "0", "allow": ""}
@@ -30,6 +30,7 @@ USAGE = (
     "--workdir=runs/compare --steps=1000"
 )
 NUM_IMAGES = 6
+CANDIDATES = 8  # held-out images that each of them is chosen from
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -148,12 +149,13 @@ def _plan(options: dict, rest: list[str]) -> list[runs.Run]:
 
 
 def _pictures(shown: Sequence[runs.Run]):
-    """Held-out images, and by label what the runs make of them."""
+    """Held-out images with detail, and by label what the runs make of them."""
     from vq_jax.data import pipeline
     from vq_jax.inference.tokenizer import Tokenizer
 
     data = shown[0].config.data
-    images = pipeline.spread_images(data, data.eval_split, NUM_IMAGES)
+    spread = pipeline.spread_images(data, data.eval_split, NUM_IMAGES * CANDIDATES)
+    images = zoom.most_detailed(spread, NUM_IMAGES)
     load = functools.partial(Tokenizer.load, chunk_size=NUM_IMAGES)
     return images, {
         run.origin["config"]: load(run.workdir).reconstruct(images) for run in shown

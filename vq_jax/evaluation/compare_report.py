@@ -13,7 +13,8 @@ from vq_jax.evaluation import compare_tables, curves, document, pictures, zoom
 
 ORIGINAL = "original"
 PANEL = 192  # pixels, which small pictures are enlarged to about
-ZOOM = 4
+ZOOM = 4  # of details
+MIN_SIDE = 32  # pixels of a detail: of fewer, nobody knows what they show
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +69,11 @@ def picture_rows(
     originals: UInt8[np.ndarray, "n h w c"],
     recons: Mapping[str, UInt8[np.ndarray, "n h w c"]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of original | A | B: whole, and ZOOM times as large where it is detailed.
+    """Rows of original | A | B: whole, and enlarged where they have the most detail.
 
     The place is chosen on the original, and framed there in the first of the two.
     """
-    side = max(1, originals.shape[1] // ZOOM)
+    side, times = _detail(originals.shape[1])
     factor = max(1, PANEL // originals.shape[1])
     corners = [zoom.detail_corner(image, side) for image in originals]
     columns = {ORIGINAL: originals, **recons}
@@ -82,7 +83,7 @@ def picture_rows(
         pairs = list(zip(colour, corners, strict=True))
         whole[label] = [zoom.enlarge(image, factor) for image in colour]
         zoomed[label] = [
-            zoom.enlarge(zoom.crop(image, corner, side), factor * ZOOM)
+            zoom.enlarge(zoom.crop(image, corner, side), factor * times)
             for image, corner in pairs
         ]
     whole[ORIGINAL] = [
@@ -90,6 +91,13 @@ def picture_rows(
         for image, (top, left) in zip(whole[ORIGINAL], corners, strict=True)
     ]
     return zoom.labelled_columns(whole), zoom.labelled_columns(zoomed)
+
+
+def _detail(size: int) -> tuple[int, int]:
+    """The side of a detail of a picture of `size` pixels, and how much it is enlarged:
+    a quarter by ZOOM, or half by 2 where a quarter has too few pixels."""
+    times = ZOOM if size >= ZOOM * MIN_SIDE else 2
+    return size // times, times
 
 
 def _introduction(compared: Comparison) -> list[document.Block]:
@@ -156,14 +164,15 @@ def _numbers(results: Sequence[dict]) -> list[document.Block]:
 def _pictures(compared: Comparison, rows, details) -> list[document.Block]:
     listed = " | ".join([ORIGINAL, *compared.recons])
     seed = compared.results[0]["seed"]
+    _, times = _detail(compared.originals.shape[1])
     return [
         document.Heading("Pictures"),
         document.Paragraph(
-            f"Held-out images, evenly spread over the split, of seed {seed}: {listed}. "
-            "The frame on the original is the part with the most detail."
+            f"Held-out images from all over the split, of seed {seed}: {listed}. They "
+            "were chosen for the detail of the originals, and the frames, too."
         ),
         document.Picture(rows, f"Rows of {listed}", pixels=True),
         document.Heading("Details"),
-        document.Paragraph(f"What the frames hold, {ZOOM} times as large: {listed}."),
+        document.Paragraph(f"What the frames hold, {times} times as large: {listed}."),
         document.Picture(details, f"Zoomed rows of {listed}", pixels=True),
     ]

@@ -1,4 +1,4 @@
-"""Pictures enlarged by whole pixels, and the part of them with the most detail."""
+"""Pictures with the most detail, their most detailed part, and whole-pixel zoom."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -9,16 +9,28 @@ GAP = 4  # white pixels between pictures
 HEADER = 20  # height of the labels above the columns
 
 
-def detail_corner(image: UInt8[np.ndarray, "h w c"], size: int) -> tuple[int, int]:
-    """(top, left) of the `size` x `size` square whose pixels vary most.
+def most_detailed(
+    images: UInt8[np.ndarray, "n h w c"], count: int
+) -> UInt8[np.ndarray, "count h w c"]:
+    """From each of `count` runs of consecutive images the one with the most detail.
 
-    Variance of the sum over channels, in integers, so that it is the same on every
-    machine; ties to the first, row by row.
+    Detail is that of `detail_corner`; ties to the first. Fewer images are all taken.
     """
-    values = image.astype(np.int64).sum(axis=-1)
-    total, squares = _window_sums(values, size), _window_sums(values**2, size)
-    variance = size**2 * squares - total**2  # times size**4
-    return tuple(map(int, np.unravel_index(np.argmax(variance), variance.shape)))
+    groups = np.array_split(images, min(count, len(images)))
+    return np.stack(
+        [group[np.argmax([_detail(i).sum() for i in group])] for group in groups]
+    )
+
+
+def detail_corner(image: UInt8[np.ndarray, "h w c"], size: int) -> tuple[int, int]:
+    """(top, left) of the `size` x `size` square with the most detail.
+
+    Detail of a pixel is its squared differences from the pixels right of it and below
+    it, of the sums over channels; in integers, so that it is the same on every machine.
+    Ties to the first, row by row.
+    """
+    sums = _window_sums(_detail(image), size)
+    return tuple(map(int, np.unravel_index(np.argmax(sums), sums.shape)))
 
 
 def crop(
@@ -58,6 +70,14 @@ def labelled_columns(
         ImageDraw.Draw(header).text((2, HEADER // 2 - 6), label, fill="black")
         made.append(np.concatenate([np.asarray(header), *padded]))
     return np.concatenate(made, axis=1)
+
+
+def _detail(image: UInt8[np.ndarray, "h w c"]) -> np.ndarray:
+    """Squared differences of neighbours, [h, w]; none beyond the edges."""
+    values = image.astype(np.int64).sum(axis=-1)
+    right = np.diff(values, axis=1, append=values[:, -1:])
+    below = np.diff(values, axis=0, append=values[-1:])
+    return right**2 + below**2
 
 
 def _window_sums(values: np.ndarray, size: int) -> np.ndarray:
