@@ -73,7 +73,7 @@ def picture_rows(
 
     The place is chosen on the original, and framed there in the first of the two.
     """
-    side, times = _detail(originals.shape[1])
+    side, times = _detail_size(originals.shape[1])
     factor = max(1, PANEL // originals.shape[1])
     corners = [zoom.detail_corner(image, side) for image in originals]
     columns = {ORIGINAL: originals, **recons}
@@ -93,7 +93,7 @@ def picture_rows(
     return zoom.labelled_columns(whole), zoom.labelled_columns(zoomed)
 
 
-def _detail(size: int) -> tuple[int, int]:
+def _detail_size(size: int) -> tuple[int, int]:
     """The side of a detail of a picture of `size` pixels, and how much it is enlarged:
     a quarter by ZOOM, or half by 2 where a quarter has too few pixels."""
     times = ZOOM if size >= ZOOM * MIN_SIDE else 2
@@ -164,7 +164,7 @@ def _numbers(results: Sequence[dict]) -> list[document.Block]:
 def _pictures(compared: Comparison, rows, details) -> list[document.Block]:
     listed = " | ".join([ORIGINAL, *compared.recons])
     seed = compared.results[0]["seed"]
-    _, times = _detail(compared.originals.shape[1])
+    _, times = _detail_size(compared.originals.shape[1])
     return [
         document.Heading("Pictures"),
         document.Paragraph(
