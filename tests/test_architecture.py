@@ -12,6 +12,8 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "vq_jax"
 LAYERS = [
     "errors",
     "typing",
+    "config",
+    "sharding",
     "ops",
     "models",
     "pretrained",

@@ -284,7 +284,7 @@ def test_batches_that_do_not_divide(data_config, arguments, message):
         ("source", "photos:x", r"source='photos:x' is unknown"),
         ("on_error", "ignore", r"on_error='ignore' .*\['raise', 'skip'\]"),
         ("crop", "middle", r"crop='middle'"),
-        ("num_threads", -1, r"num_threads=-1 is negative"),
+        ("num_threads", -1, r"num_threads=-1 must be in"),
         ("train_split", "dev", r"no split 'dev'"),
     ],
 )

@@ -165,7 +165,7 @@ def test_unknown_choice_is_named_at_construction(field, value, choice):
 
 
 def test_sizes_that_do_not_fit():
-    with pytest.raises(InputError, match=r"image_size=0 is below 1"):
+    with pytest.raises(InputError, match=r"image_size=0 must be in"):
         EvalTransform(**{**FIELDS, "image_size": 0})
     with pytest.raises(InputError, match=r"crop of 9 .* 8 x 20 pixels"):
         transforms.center_crop(coordinates(8, 20), 9)

@@ -6,10 +6,10 @@ import optax
 import pytest
 
 from configs import quickstart
+from vq_jax import sharding
 from vq_jax.data import pipeline
 from vq_jax.models.quantizers import base
 from vq_jax.testing import quantizers, tiny
-from vq_jax.training import sharding
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.state import TrainState
 

@@ -6,12 +6,13 @@ import numpy as np
 import optax
 import pytest
 
+from vq_jax import sharding
 from vq_jax.losses import adversarial
 from vq_jax.models.discriminators.patchgan import PatchDiscriminator
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
-from vq_jax.training import gan_step, generator, sharding, vae_step
+from vq_jax.training import gan_step, generator, vae_step
 from vq_jax.training.discriminator import BALANCE, create_discriminator
 from vq_jax.training.game import Game
 from vq_jax.training.state import AdversarialState, create_state

@@ -4,10 +4,11 @@ import numpy as np
 import optax
 import pytest
 
+from vq_jax import sharding
 from vq_jax.ops import code_usage
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
-from vq_jax.training import generator, sharding, vae_step
+from vq_jax.training import generator, vae_step
 from vq_jax.training.state import create_state
 
 WEIGHTS = {"l2": 1.0, "quantizer": 1.0}

@@ -4,12 +4,12 @@
 import jax
 from etils import epath
 
+from vq_jax import sharding
 from vq_jax.cli import arguments, exits
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures, reconstruction, report
 from vq_jax.inference.load import load_workdir
 from vq_jax.pretrained.lpips import load_nets
-from vq_jax.training import sharding
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
+from vq_jax.config.checks import check_range
 from vq_jax.data.records import Records
 from vq_jax.data.sources import open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
@@ -177,11 +178,7 @@ def _local_batch(batch_size: int, process_index: int, process_count: int) -> int
 
 def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
     for field in ("num_threads", "prefetch", "num_workers"):
-        if data_config[field] < 0:
-            raise InputError(
-                f"config.data.{field}={data_config[field]} is negative; 0 switches it"
-                " off."
-            )
+        check_range(data_config[field], 0, where=f"config.data.{field}")
     # Grain warns where threads outnumber the places that they could fill.
     num_threads = min(data_config.num_threads, data_config.prefetch)
     return grain.ReadOptions(

@@ -2,6 +2,7 @@
 
 from absl import logging
 
+from vq_jax.config.checks import check_choice
 from vq_jax.data.sources.base import Record, Source
 from vq_jax.errors import InputError
 
@@ -17,11 +18,7 @@ class Records:
     """
 
     def __init__(self, source: Source, on_error: str):
-        if on_error not in ON_ERROR:
-            raise InputError(
-                f"config.data.on_error={on_error!r} is unknown; choose from"
-                f" {[*ON_ERROR]}."
-            )
+        check_choice(on_error, ON_ERROR, "config.data.on_error")
         self.source, self.on_error = source, on_error
         self.skipped: dict[int, str] = {}
 

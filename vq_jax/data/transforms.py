@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from vq_jax.config.checks import check_choice, check_range
 from vq_jax.errors import InputError
 
 # Pillow's kernels widen with the reduction factor: all but nearest are antialiased.
@@ -114,8 +115,7 @@ class EvalTransform:
         _check("channels", self.channels, CHANNELS)
         _check("resize", self.resize, RESIZES)
         _check("kernel", self.kernel, KERNELS)
-        if self.image_size < 1:
-            raise InputError(f"config.data.image_size={self.image_size} is below 1.")
+        check_range(self.image_size, 1, where="config.data.image_size")
 
     def __call__(self, element: dict) -> dict:
         """{"image": uint8 [S, S, C], "label": int32}."""
@@ -162,11 +162,7 @@ class TrainTransform(EvalTransform):
 
 
 def _check(field: str, value: str | int, choices) -> None:
-    if value not in choices:
-        choices = sorted(choices)
-        raise InputError(
-            f"config.data.{field}={value!r} is unknown; choose from {choices}."
-        )
+    check_choice(value, choices, f"config.data.{field}")
 
 
 def _scale(image: Pixels, shape: tuple[int, int], kernel: str) -> Pixels:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flax import traverse_util
 from ml_collections import ConfigDict
 
+from vq_jax.config.paths import below, flatten
 from vq_jax.errors import InputError
 
 # A field stands for all below it. What the held-out images are:
@@ -88,16 +88,6 @@ def check_fair(
             "compare."
         )
     return found
-
-
-def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    return traverse_util.flatten_dict(config, sep=".")
-
-
-def below(field: str, parents: Sequence[str]) -> bool:
-    """Whether a dotted path is one of `parents`, or lies below one."""
-    return any(f"{field}.".startswith(f"{parent}.") for parent in parents)
 
 
 def _check_names(configs: Mapping[str, ConfigDict], allowed: Sequence[str]) -> None:

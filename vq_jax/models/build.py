@@ -1,11 +1,9 @@
 """From configuration to modules: the tables of everything that has a name."""
 
-import dataclasses
-import typing
-from collections.abc import Mapping
-
 from ml_collections import ConfigDict
 
+from vq_jax.config.checks import check_choice, choose
+from vq_jax.config.tables import field_names, from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
@@ -81,7 +79,7 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     """
     likelihood = choose(LIKELIHOODS, config.likelihood, "config.model.likelihood")
     out_channels = channels * likelihood.outputs_per_channel
-    choose(dict.fromkeys(DTYPES), config.dtype, "config.model.dtype")
+    check_choice(config.dtype, DTYPES, "config.model.dtype")
     shared = {"dtype": config.dtype}
     encoder = from_table(ENCODERS, config.encoder, "config.model.encoder", **shared)
     decoder = from_table(
@@ -153,9 +151,9 @@ def build_quantizer(
     """
     family = choose(QUANTIZERS, config.name, f"{where}.name")
     derived = {"dtype": dtype}
-    if "code_dim" in _fields(family):
+    if "code_dim" in field_names(family):
         derived["code_dim"] = code_dim
-    if "inner" in _fields(family):
+    if "inner" in field_names(family):
         if "inner" not in config:
             raise InputError(
                 f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
@@ -173,49 +171,3 @@ def build_quantizer(
         )
         config = ConfigDict({k: v for k, v in config.items() if k != "inner"})
     return from_table(QUANTIZERS, config, where, **derived)
-
-
-def choose(table: Mapping, name: str, where: str):
-    """`table[name]`, or an InputError that names the field and the choices."""
-    if name not in table:
-        raise InputError(f"{where}={name!r} is unknown; choose from {sorted(table)}.")
-    return table[name]
-
-
-def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **derived):
-    """An instance of the class that `config.name` names, with its other fields.
-
-    Args:
-        derived: fields that follow from elsewhere and must not be in `config`.
-
-    Raises:
-        InputError: the name is unknown, a field is not one of the class's own, or a
-            field that is a choice has another value.
-    """
-    cls = choose(table, config.name, f"{where}.name")
-    given = {key: value for key, value in config.items() if key != "name"}
-    own = _fields(cls) - set(derived)
-    unknown = sorted(set(given) - own)
-    if unknown:
-        raise InputError(
-            f"{where}: {cls.__name__} has no {unknown}; it takes {sorted(own)}. To "
-            "change to another family with its own fields, use --config=FILE:FAMILY."
-        )
-    check_choices(cls, given, where)
-    for key, value in given.items():
-        if isinstance(value, list):  # as JSON keeps a tuple
-            given[key] = tuple(value)
-    return cls(**given, **derived)
-
-
-def check_choices(cls: type, given: Mapping, where: str) -> None:
-    """Raises InputError where a field that is a choice has a value that is none."""
-    hints = typing.get_type_hints(cls)
-    for key, value in given.items():
-        if typing.get_origin(hints[key]) is typing.Literal:
-            choices = dict.fromkeys(typing.get_args(hints[key]))
-            choose(choices, value, f"{where}.{key}")
-
-
-def _fields(cls: type) -> set[str]:
-    return {f.name for f in dataclasses.fields(cls)} - {"parent", "name"}

@@ -9,8 +9,8 @@ import orbax.checkpoint as ocp
 from etils import epath
 from ml_collections import ConfigDict
 
+from vq_jax.config import paths
 from vq_jax.errors import InputError
-from vq_jax.evaluation import config_diff
 
 STATE, DATA, CONFIG = "state", "data", "config"
 GENERATOR = "generator"  # the field of an AdversarialState
@@ -236,7 +236,7 @@ def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
         f"now {current.get(field, 'absent')!r}"
         for field in sorted(saved.keys() | current.keys())
         if saved.get(field) != current.get(field)
-        and not config_diff.below(field, FREE_FIELDS)
+        and not paths.below(field, FREE_FIELDS)
     ]
     if differing:
         raise InputError(
@@ -250,5 +250,5 @@ def _flatten(config: dict) -> dict[str, Any]:
     """Dotted path -> value; lists as JSON keeps them."""
     return {
         field: list(value) if isinstance(value, tuple) else value
-        for field, value in config_diff.flatten(config).items()
+        for field, value in paths.flatten(config).items()
     }

@@ -5,9 +5,10 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
+from vq_jax.config.checks import check_choice
+from vq_jax.config.tables import check_literals
 from vq_jax.errors import InputError
 from vq_jax.losses import adversarial
-from vq_jax.models.build import check_choices, choose
 from vq_jax.ops import diff_augment
 
 Loss = Literal["hinge", "non_saturating", "vanilla"]
@@ -63,9 +64,9 @@ def make_game(config: ConfigDict) -> Game:
         InputError: an unknown choice, a clamp without room, a generator that starts to
             learn from a discriminator that has not.
     """
-    check_choices(Game, config.to_dict(), WHERE)
+    check_literals(Game, config.to_dict(), WHERE)
     for name in config.augment:
-        choose(diff_augment.AUGMENTATIONS, name, f"{WHERE}.augment")
+        check_choice(name, diff_augment.AUGMENTATIONS, f"{WHERE}.augment")
     if config.min_weight > config.max_weight:
         raise InputError(
             f"{WHERE}.min_weight={config.min_weight} is above {WHERE}.max_weight="

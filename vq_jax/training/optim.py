@@ -4,8 +4,8 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
+from vq_jax.config.checks import choose
 from vq_jax.errors import InputError
-from vq_jax.models.build import choose
 
 # name -> the Optax function, and the fields of config.optim that it takes
 OPTIMIZERS = {

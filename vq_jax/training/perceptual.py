@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from ml_collections import ConfigDict
 
+from vq_jax.config.checks import check_choice
 from vq_jax.losses.terms import PERCEPTUAL
-from vq_jax.models.build import choose
 from vq_jax.models.perceptual.lpips import NETS, Lpips
 
 
@@ -21,7 +21,7 @@ def make_perceptual(
     """
     if PERCEPTUAL not in loss_weights:
         return None
-    choose(dict.fromkeys(NETS), config.net, "config.perceptual.net")
+    check_choice(config.net, NETS, "config.perceptual.net")
     lpips = Lpips(net=config.net)
 
     def perceptual(nets, recon, images):

@@ -10,12 +10,13 @@ from etils import epath
 from ml_collections import ConfigDict
 from rich.console import Console
 
+from vq_jax import sharding
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures, reconstruction
 from vq_jax.evaluation.report import write_json
 from vq_jax.pretrained.lpips import load_nets
-from vq_jax.training import header, hooks, loop, rng, sharding, warm_start
+from vq_jax.training import header, hooks, loop, rng, warm_start
 from vq_jax.training.alarms import Alarms, of_codebook, of_discriminator
 from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.interrupt import stop_on_signals

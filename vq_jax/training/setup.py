@@ -10,12 +10,14 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from vq_jax import sharding
+from vq_jax.config.checks import check_choice
 from vq_jax.errors import InputError
 from vq_jax.losses.terms import PERCEPTUAL, check_weights
 from vq_jax.models.autoencoder import Autoencoder
-from vq_jax.models.build import build_autoencoder, build_discriminator, choose
+from vq_jax.models.build import build_autoencoder, build_discriminator
 from vq_jax.models.discriminators.base import Discriminator
-from vq_jax.training import gan_step, generator, optim, rng, sharding, vae_step
+from vq_jax.training import gan_step, generator, optim, rng, vae_step
 from vq_jax.training.discriminator import create_discriminator
 from vq_jax.training.game import make_game
 from vq_jax.training.perceptual import make_perceptual
@@ -178,7 +180,7 @@ def _adversarial(config, model, discriminator, init_generator, tx, options):
 def _frozen(config: ConfigDict) -> tuple[str, ...]:
     modules = ("decoder", "encoder", "head", "quantizer")
     for name in config.freeze:
-        choose(dict.fromkeys(modules), name, "config.freeze")
+        check_choice(name, modules, "config.freeze")
     if config.freeze and not config.init_from:
         raise InputError(
             f"config.freeze={tuple(config.freeze)} would hold random parameters fast; "

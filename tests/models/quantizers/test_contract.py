@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from vq_jax import sharding
 from vq_jax.models import build
 from vq_jax.models.quantizers import base
 from vq_jax.testing import tiny
 from vq_jax.testing.quantizers import apply, make, update
-from vq_jax.training import sharding
 
 CODED = [name for name in tiny.QUANTIZERS if name != "none"]
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
-from vq_jax.errors import InputError
+from vq_jax.config import checks
 from vq_jax.typing import Leaf
 
 STATE = "codebook"
@@ -123,8 +123,5 @@ def _add(old, new):
 def check_range(
     field: str, value: float | int, low: float | int, high: float | int = math.inf
 ) -> None:
-    """Raises InputError where a quantizer's field is outside [low, high]."""
-    if not low <= value <= high:
-        raise InputError(
-            f"config.model.quantizer.{field}={value} must be in [{low}, {high}]."
-        )
+    """`checks.check_range` of a quantizer's field."""
+    checks.check_range(value, low, high, where=f"config.model.quantizer.{field}")
