@@ -15,40 +15,49 @@ TPU or GPU. Paper: rFID on the 50,000 validation images 7.94 (4.98; 1.14 for f8)
 run here.
 """
 
-from configs import common
+from configs.parts.adversarial import use_discriminator
+from configs.parts.data import use_imagenet256
+from configs.parts.defaults import defaults
+from configs.parts.losses import use_perceptual
+from configs.parts.models import use_resnet
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 BATCH = 96
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
-    common.imagenet256(config)
-    words = [word for word in variant.split(",") if word]
-    size = next((word for word in words if word in ("16384", "f8")), None)
+    config = defaults()
+    use_imagenet256(config)
     config.num_steps = 500_000
     config.batch_size = BATCH
     config.model.code_dim = 256
-    config.model.quantizer = common.quantizer(
+    config.model.quantizer = quantizer(
         "vq", codebook_size=1_024, beta_mode="taming_legacy"
     )
-    common.resnet(config)
-    config.losses.update(l1=1.0, l2=0.0, perceptual=1.0)
-    config.discriminator = common.PATCHGAN
+    use_resnet(config)
+    config.losses.update(l1=1.0, l2=0.0)
+    use_perceptual(config)
+    use_discriminator(config)
     config.adversarial.update(disc_start=230_000, gen_start=250_000, gen_ramp=10_000)
     for optim in (config.optim, config.disc_optim):
         optim.update(learning_rate=BATCH * 4.5e-6, b1=0.5, b2=0.9)
-    if size:
-        words.remove(size)
-        config.model.quantizer.codebook_size = 16_384
-        config.discriminator.num_layers = 2
-        config.adversarial.weight = 0.75
-    if size == "f8":
-        config.model.code_dim = 4
-        common.resnet(
-            config,
-            multipliers=(1, 2, 2, 4),
-            attention_resolutions=(32,),
-            features_dim=4,
-        )
-        config.adversarial.weight = 0.6
-    return common.finish(config, ",".join(words))
+    return finish(config, variant, {"16384": _many_codes, "f8": _f8})
+
+
+def _many_codes(config):
+    config.model.quantizer.codebook_size = 16_384
+    config.discriminator.num_layers = 2
+    config.adversarial.weight = 0.75
+
+
+def _f8(config):
+    _many_codes(config)
+    config.model.code_dim = 4
+    use_resnet(
+        config,
+        multipliers=(1, 2, 2, 4),
+        attention_resolutions=(32,),
+        features_dim=4,
+    )
+    config.adversarial.weight = 0.6

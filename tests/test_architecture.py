@@ -20,9 +20,10 @@ LAYERS = [
     "losses",
     "metrics",
     "data",
+    "workdirs",
+    "inference",
     "evaluation",
     "training",
-    "inference",
     "cli",
 ]
 TEST_ONLY = "testing"

@@ -1,7 +1,8 @@
 import pytest
 from ml_collections import ConfigDict
 
-from configs import common, quickstart
+from configs import quickstart
+from configs.parts.defaults import defaults
 from vq_jax.config import paths
 from vq_jax.errors import InputError
 from vq_jax.evaluation import config_diff
@@ -96,6 +97,6 @@ def test_equal_configurations_and_unknown_fields_are_refused():
 
 
 def test_every_field_of_the_protocol_exists():
-    flat = paths.flatten(common.defaults().to_dict())
+    flat = paths.flatten(defaults().to_dict())
     for name in (*config_diff.HELD_OUT, *config_diff.ALIKE, *config_diff.FREE):
         assert any(paths.below(field, (name,)) for field in flat), name

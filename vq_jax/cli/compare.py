@@ -21,8 +21,9 @@ import vq_jax
 from vq_jax.cli import exits, runs
 from vq_jax.cli.train import parse
 from vq_jax.errors import InputError
-from vq_jax.evaluation import compare_report, config_diff, records, zoom
-from vq_jax.evaluation.report import write_json
+from vq_jax.evaluation import compare_report, config_diff, zoom
+from vq_jax.workdirs import metrics
+from vq_jax.workdirs.files import write_json
 
 OPTIONS = {"configs": None, "workdir": None, "steps": "", "seeds": "0", "allow": ""}
 USAGE = (
@@ -114,7 +115,7 @@ def _compare(options: dict, rest: list[str], command: str) -> int:
         allowed=allowed,
         results=[runs.result(run) for own in by_label.values() for run in own],
         records={
-            label: [records.read(run.workdir) for run in own]
+            label: [metrics.read(run.workdir) for run in own]
             for label, own in by_label.items()
         },
         originals=originals,

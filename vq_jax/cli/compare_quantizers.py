@@ -13,7 +13,7 @@ from etils import epath
 from vq_jax.cli import exits, runs
 from vq_jax.cli.train import parse
 from vq_jax.evaluation import comparison, pictures
-from vq_jax.evaluation.report import write_json
+from vq_jax.workdirs.files import write_json
 
 FAMILIES = "vq,vq_rotation,vq_cosine,vq_ema,cvq,simvq,ibq,gumbel,soft,fsq,lfq,bsq,"
 FAMILIES += "product,residual,none"

@@ -1,7 +1,6 @@
 """The runs of a comparison: planned, checked together, trained one after the other."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,7 +10,8 @@ from rich.console import Console
 
 from vq_jax.cli import exits
 from vq_jax.errors import InputError
-from vq_jax.evaluation import comparison, records
+from vq_jax.evaluation import comparison
+from vq_jax.workdirs import files, metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,11 +93,12 @@ def check_all(runs: Sequence[Run]) -> None:
     """
     from vq_jax.data import pipeline
     from vq_jax.pretrained.lpips import load_nets
-    from vq_jax.training import checkpoint, setup
+    from vq_jax.training import setup
+    from vq_jax.workdirs import checkpoint
 
     described, nets = [], set()
     for run in runs:
-        nets.update(setup.prepare(run.config).nets, run.config.eval.lpips)
+        nets |= setup.prepare(run.config).nets
         if run.config.data not in described:
             pipeline.describe(run.config.data)
             described.append(run.config.data)
@@ -122,15 +123,13 @@ def train_all(runs: Sequence[Run], console: Console) -> int:
 
 def finished(run: Run) -> bool:
     """Whether this very configuration has been evaluated at its last step."""
-    path = run.workdir / "config.json"
-    wanted = json.loads(json.dumps(run.config.to_dict()))
-    if not path.exists() or json.loads(path.read_text()) != wanted:
+    if not files.same_config(run.workdir, run.config):
         return False
     split, step = run.config.data.eval_split, run.config.num_steps
-    return records.evaluation(records.read(run.workdir), split, step) is not None
+    return metrics.evaluation(metrics.read(run.workdir), split, step) is not None
 
 
 def result(run: Run) -> dict:
     """What a finished run is, and its metrics at the last step."""
     split, step = run.config.data.eval_split, run.config.num_steps
-    return {**run.origin, **records.result(records.read(run.workdir), split, step)}
+    return {**run.origin, **metrics.result(metrics.read(run.workdir), split, step)}

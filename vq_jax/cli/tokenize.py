@@ -31,7 +31,7 @@ def _tokenize(args) -> None:
         data.source = f"folder:{args.images}"
     elif args.data:
         data.source = args.data
-    batch_size = trained.config.eval.batch_size
+    batch_size = trained.config.evaluations.reconstruction.batch_size
 
     def encoded():
         for batch in pipeline.eval_batches(data, split, batch_size=batch_size):

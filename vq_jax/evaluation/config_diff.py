@@ -18,7 +18,7 @@ HELD_OUT = (
     "data.resize",
     "data.kernel",
     "data.on_error",
-    "eval.max_images",
+    "evaluations.reconstruction.max_images",
 )
 # What has to be the same beside them, unless the user allows a difference.
 ALIKE = ("data", "model", "batch_size", "num_steps", "seed")

@@ -38,6 +38,16 @@ def load_nets(nets: Iterable[str]) -> dict[str, dict]:
     return {net: load_lpips(net) for net in nets}
 
 
+def net_shapes(nets: Iterable[str]) -> dict[str, dict]:
+    """Shapes and dtypes of what `load_nets` returns; needs no weights."""
+    image = jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return {
+        net: jax.eval_shape(Lpips(net=net).init, key, image, image)["params"]
+        for net in nets
+    }
+
+
 def load_lpips(net: str) -> dict:
     """The parameters of `Lpips(net=net)`, from the cache or from the package.
 

@@ -1,4 +1,4 @@
-"""What a run reports to: terminal, `metrics.jsonl`, TensorBoard, pictures."""
+"""Where a run reports: terminal, `metrics.jsonl`, TensorBoard, pictures."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,8 +12,11 @@ from vq_jax.training.display import Display, Throughput
 from vq_jax.training.metrics_writer import MetricsWriter
 
 
-class Outputs:
-    """Reports of one run; only the first process of several writes files."""
+class Reporter:
+    """Reports of one run; only the first process of several writes files.
+
+    `shown` names the metrics on the line of progress.
+    """
 
     def __init__(
         self,
@@ -23,9 +26,10 @@ class Outputs:
         start_step: int,
         num_steps: int,
         batch_size: int,
+        shown: tuple[str, ...],
     ):
         self.workdir = workdir
-        self.display = Display(console, num_steps=num_steps)
+        self.display = Display(console, num_steps=num_steps, shown=shown)
         self.throughput = Throughput(batch_size, start_step)
         self._num_steps, self._batch_size = num_steps, batch_size
         self._writer = None
@@ -41,7 +45,7 @@ class Outputs:
             self._writer.image(step, name, image)
 
     def progress(self, step: int, metrics: dict[str, float]) -> None:
-        """Records a step's metrics with the throughput since the last call."""
+        """Logs a step's metrics with the throughput since the last call."""
         rate = self.throughput.rate(step)
         self.scalars(step, {**metrics, "perf/images_per_second": rate})
         left = (self._num_steps - step) * self._batch_size / max(rate, 1e-9)

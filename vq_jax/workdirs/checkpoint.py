@@ -9,11 +9,13 @@ import orbax.checkpoint as ocp
 from etils import epath
 from ml_collections import ConfigDict
 
+import vq_jax
 from vq_jax.config import paths
+from vq_jax.config.checks import check_ranges
 from vq_jax.errors import InputError
+from vq_jax.workdirs import legacy
 
-STATE, DATA, CONFIG = "state", "data", "config"
-GENERATOR = "generator"  # the field of an AdversarialState
+STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
 
 # What may differ between a run and its resumption: none changes a stored array, and all
 # but num_steps, mesh and usage_window leave every later number as it was.
@@ -21,15 +23,16 @@ FREE_FIELDS = (
     "num_steps",
     "mesh",
     "checkpoint",
-    "eval",
+    "evaluations",
     "log_every",
     "usage_window",
     "data.on_error",
     "data.data_dir",
-    "image_every",
     "data.num_threads",
     "data.prefetch",
 )
+
+RANGES = {"every": (0,), "keep": (1,), "keep_every": (0,)}
 
 
 class Checkpointer:
@@ -38,11 +41,14 @@ class Checkpointer:
     Writing is asynchronous and atomic: a killed process leaves either a whole
     checkpoint or one that nobody sees. `config.checkpoint` has `keep`, the number of
     latest checkpoints to keep, and `keep_every`, the interval in steps of those kept
-    for good (0 for none).
+    for good (0 for none). `model_path` says where in the state the TrainState of the
+    model lies that others may use; "" where the state is that.
     """
 
-    def __init__(self, workdir: epath.PathLike, config: ConfigDict):
+    def __init__(self, workdir: epath.PathLike, config: ConfigDict, model_path: str):
+        check_ranges(config.checkpoint, RANGES, "config.checkpoint")
         self._config = config.to_dict()
+        self._card = {"vq_jax": vq_jax.__version__, "model_path": model_path}
         options = ocp.CheckpointManagerOptions(
             max_to_keep=config.checkpoint.keep,
             keep_period=config.checkpoint.keep_every or None,
@@ -65,6 +71,7 @@ class Checkpointer:
                     STATE: ocp.args.StandardSave(state),
                     DATA: grain.checkpoint.CheckpointSave(iterator),
                     CONFIG: ocp.args.JsonSave(self._config),
+                    CARD: ocp.args.JsonSave(self._card),
                 }
             ),
         )
@@ -75,11 +82,8 @@ class Checkpointer:
         Raises:
             InputError: the checkpoint was made with a configuration that does not fit.
         """
-        saved = self._manager.restore(
-            self.latest_step,
-            args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()}),
-        )
-        _check_same_config(saved[CONFIG], self._config, self._manager.directory)
+        saved = legacy.upgraded(_read_json(self._manager, self.latest_step, CONFIG))
+        _check_same_config(saved, self._config, self._manager.directory)
         shapes = _saved_shapes(self._manager, self.latest_step)
         wanted = _shapes(abstract_state)
         _check_shapes(shapes, wanted, shapes | wanted, self._manager.directory)
@@ -138,40 +142,49 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     """
     with _open(workdir) as manager:
         step = manager.latest_step()
-        restored = manager.restore(
-            step, args=ocp.args.Composite(**{CONFIG: ocp.args.JsonRestore()})
-        )
-    return ConfigDict(restored[CONFIG]), step
+        config = _read_json(manager, step, CONFIG)
+    return ConfigDict(legacy.upgraded(config)), step
 
 
-def load_state(workdir: epath.PathLike, step: int, abstract_state) -> Any:
-    """The parts of the state of `step` that `abstract_state` names, the rest unread.
+def load_model_state(workdir: epath.PathLike, step: int, abstract_parts) -> Any:
+    """Parts of the model's TrainState at `step`; nothing else is read.
 
-    `abstract_state` names parts of a TrainState; of an adversarial run these are those
-    of its generator.
+    `abstract_parts` has shapes, dtypes and shardings by the name of the part, as
+    {"params": …}.
 
     Raises:
         InputError: the checkpoint lacks a part, or has it in another shape.
     """
     with _open(workdir) as manager:
-        saved = _saved_shapes(manager, step)
-        adversarial = any(path.startswith(f"{GENERATOR}.") for path in saved)
-        if adversarial:
-            abstract_state = {GENERATOR: abstract_state}
-        wanted = _shapes(abstract_state)
-        _check_shapes(saved, wanted, wanted, workdir)
-        restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_state)
+        path = _model_path(manager, step)
+        if path:
+            abstract_parts = {path: abstract_parts}
+        wanted = _shapes(abstract_parts)
+        _check_shapes(_saved_shapes(manager, step), wanted, wanted, workdir)
+        restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_parts)
         restored = manager.restore(
             step,
             args=ocp.args.Composite(
                 **{
                     STATE: ocp.args.PyTreeRestore(
-                        abstract_state, restore_args=restore_args, partial_restore=True
+                        abstract_parts, restore_args=restore_args, partial_restore=True
                     )
                 }
             ),
         )
-    return restored[STATE][GENERATOR] if adversarial else restored[STATE]
+    return restored[STATE][path] if path else restored[STATE]
+
+
+def _read_json(manager: ocp.CheckpointManager, step: int, item: str) -> dict:
+    args = ocp.args.Composite(**{item: ocp.args.JsonRestore()})
+    return manager.restore(step, args=args)[item]
+
+
+def _model_path(manager: ocp.CheckpointManager, step: int) -> str:
+    """Where in the state the model's TrainState is: a field of it, or "" for itself."""
+    if (manager.directory / str(step) / CARD).exists():
+        return _read_json(manager, step, CARD)["model_path"]
+    return legacy.model_path(_read_json(manager, step, CONFIG))
 
 
 def _saved_shapes(manager: ocp.CheckpointManager, step: int) -> dict[str, tuple]:
