@@ -13,6 +13,7 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.build import build_task
+from vq_jax.workdirs import checkpoint
 
 RANGES = {"seed": (0, 2**32 - 1), "num_steps": (1,), "log_every": (1,)}
 
@@ -52,6 +53,7 @@ def prepare(config: ConfigDict) -> Setup:
         InputError: a value is out of range, or two values do not fit each other.
     """
     check_ranges(config, RANGES, "config")
+    checkpoint.check_section(config)
     mesh = sharding.make_mesh(data=config.mesh.data, fsdp=config.mesh.fsdp)
     sharding.check_batch_size(config.batch_size, mesh, "config.batch_size")
     parts = config.optim.accumulation

@@ -46,7 +46,6 @@ class Checkpointer:
     """
 
     def __init__(self, workdir: epath.PathLike, config: ConfigDict, model_path: str):
-        check_ranges(config.checkpoint, RANGES, "config.checkpoint")
         self._config = config.to_dict()
         self._card = {"vq_jax": vq_jax.__version__, "model_path": model_path}
         options = ocp.CheckpointManagerOptions(
@@ -108,6 +107,11 @@ class Checkpointer:
 
     def close(self) -> None:
         self._manager.close()
+
+
+def check_section(config: ConfigDict) -> None:
+    """Raises InputError where a number in `config.checkpoint` is out of range."""
+    check_ranges(config.checkpoint, RANGES, "config.checkpoint")
 
 
 def directory(workdir: epath.PathLike) -> epath.Path:
