@@ -129,7 +129,7 @@ def make_start(
     None where neither is to. A discriminator starts on reconstructions, the first that
     VQGAN's released code shows it.
     """
-    if not codes and not discriminator.starts_from_data:
+    if not codes and not discriminator.needs_data_init:
         return None
     start_codebook = generator.make_start(model)
 
@@ -137,14 +137,14 @@ def make_start(
         if codes:
             autoencoder = start_codebook(state.generator, batch, key)
             state = state.replace(generator=autoencoder)
-        if discriminator.starts_from_data:
+        if discriminator.needs_data_init:
             images = image_ops.from_uint8(batch["image"])
             variables = {"params": state.generator.params, **state.generator.variables}
             _, updated = discriminator.apply(
                 {"params": state.discriminator.params},
                 model.apply(variables, images, train=False).recon,
                 train=True,
-                start=True,
+                init_from_data=True,
                 mutable=["params"],
             )
             started = state.discriminator.replace(params=updated["params"])

@@ -110,7 +110,9 @@ def make_start(model: Autoencoder) -> Callable:
     def start(state: TrainState, batch, key):
         images = image_ops.from_uint8(batch["image"])
         keys = rng.step_keys(key, state.step, ("codebook",))
-        state = _changed_by("start_codebook", model, state, {}, images, rngs=keys)
+        state = _changed_by(
+            "init_codebook_from_data", model, state, {}, images, rngs=keys
+        )
         if state.ema_params:
             state = state.replace(ema_params=jax.tree.map(jnp.copy, state.params))
         return state

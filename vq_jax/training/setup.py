@@ -124,7 +124,7 @@ def prepare(config: ConfigDict) -> Setup:
         "frozen": frozen,
     }
     # Codes of another run are placed already.
-    codes = model.quantizer.starts_from_data and not config.init_from
+    codes = model.quantizer.needs_data_init and not config.init_from
     if discriminator is None:
         step = vae_step.make_vae_step(model, tx, **options)
         start = generator.make_start(model) if codes else None
