@@ -155,7 +155,7 @@ def _vqgan():
     )
 
 
-def test_a_whole_step_of_both_sides(step_golden):
+def test_a_whole_step_of_generator_and_discriminator(step_golden):
     """G and D after one step of Adam, in the reference's order, with adaptive weight.
 
     Adam's first step is learning_rate x sign(gradient) almost everywhere, so parameters
@@ -176,7 +176,7 @@ def test_a_whole_step_of_both_sides(step_golden):
     autoencoder = create_state(
         model, tx, jax.random.key(0), image_size=16, ema_decay=0.0
     )
-    opponent = create_discriminator(
+    disc_train_state = create_discriminator(
         module, disc_tx, jax.random.key(0), image_size=16, channels=3
     )
     flat = {k: v for k, v in weights(golden, "").items() if not k.startswith("disc.")}
@@ -186,7 +186,7 @@ def test_a_whole_step_of_both_sides(step_golden):
     )
     state = AdversarialState(
         autoencoder.replace(params=before),
-        opponent.replace(
+        disc_train_state.replace(
             params=nested(taming.convert_discriminator(disc_state(golden))[0])
         ),
     )

@@ -1,10 +1,10 @@
-"""Definitions of codebook arithmetic in NumPy float64, as tests read them."""
+"""Nearest code and EMA codebook as the papers define them, in NumPy float64."""
 
 import numpy as np
 
 
 def nearest_code(z: np.ndarray, codebook: np.ndarray) -> np.ndarray:
-    """argmin_k ‖z - e_k‖², ties to the lowest index."""
+    """Index of the nearest code, argmin_k ‖z - e_k‖², the lowest one of equals."""
     difference = z[:, None].astype(np.float64) - codebook[None].astype(np.float64)
     return np.argmin((difference**2).sum(-1), axis=-1)
 
