@@ -43,6 +43,7 @@ class Autoencoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return self.encoder.downsampling_factor
 
     def grid_size(self, height: int, width: int) -> tuple[int, int]:

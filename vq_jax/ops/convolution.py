@@ -82,7 +82,7 @@ def kernel_grad(
         size: height and width of the kernel.
         pads: (before, after) for height and width.
     """
-    batch, height, width, features = cotangent.shape
+    batch, height, width, channels = cotangent.shape
     rows = _rows_of_block(height, batch * width)
     # Not jnp.pad: the pads of a convolution may be negative.
     edges = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
@@ -105,9 +105,9 @@ def kernel_grad(
         )
         return total + product, None
 
-    zeros = jnp.zeros((size[0] * size[1] * x.shape[-1], features), jnp.float32)
+    zeros = jnp.zeros((size[0] * size[1] * x.shape[-1], channels), jnp.float32)
     total, _ = lax.scan(add_block, zeros, jnp.arange(0, height, rows))
-    return total.reshape(*size, x.shape[-1], features)
+    return total.reshape(*size, x.shape[-1], channels)
 
 
 def _with_kernel_grad(plain, pads):
@@ -124,14 +124,16 @@ def _with_kernel_grad(plain, pads):
         x, kernel = saved
         (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
 
-        def ours(x, cotangent):
+        def cpu_kernel_grad(x, cotangent):
             grad = kernel_grad(x, cotangent, size=kernel.shape[:2], pads=pads)
             return grad.astype(kernel.dtype)
 
         def xla_kernel_grad(x, cotangent):
             return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
 
-        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
+        grad = lax.platform_dependent(
+            x, cotangent, cpu=cpu_kernel_grad, default=xla_kernel_grad
+        )
         return x_grad, grad
 
     conv.defvjp(forward, backward)

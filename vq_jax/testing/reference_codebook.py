@@ -10,9 +10,10 @@ def nearest_code(z: np.ndarray, codebook: np.ndarray) -> np.ndarray:
 
 
 def ema_codebook(batches, codes, decay):
-    """Codes after EMA updates with `batches` of (vectors, indices); counts start at 1.
+    """(codes, counts, sums) after EMA updates with `batches` of (vectors, indices).
 
-    N ← γN + (1-γ)n and m ← γm + (1-γ)Σz for each code, then e = m/N.
+    N ← γN + (1-γ)n and m ← γm + (1-γ)Σz for each code, then e = m/N. At first N is 1
+    and m is e.
     """
     codes = codes.astype(np.float64).copy()
     counts, sums = np.ones(len(codes)), codes.copy()

@@ -32,6 +32,7 @@ class ConvDecoder(nn.Module):
 
     @property
     def upsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2**self.num_upsamples
 
     @property

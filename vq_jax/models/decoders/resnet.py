@@ -67,6 +67,7 @@ class ResnetDecoder(nn.Module):
 
     @property
     def upsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2 ** (len(self.multipliers) - 1)
 
     @property

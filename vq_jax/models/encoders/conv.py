@@ -30,6 +30,7 @@ class ConvEncoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2**self.num_downsamples
 
     @nn.compact

@@ -56,6 +56,7 @@ class ResnetEncoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2 ** (len(self.multipliers) - 1)
 
     @nn.compact

@@ -49,4 +49,5 @@ class AnnealedQuantizer(base.Quantizer):
         )
 
     def update(self) -> None:
+        """Counts a finished step."""
         self.step.value = self.step.value + 1

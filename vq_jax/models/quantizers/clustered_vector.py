@@ -64,6 +64,7 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:
+        """Moves codes towards their anchors, the more the less they are used."""
         counts = self.get_variable(base.STATISTICS, "batch").counts
         share = counts / jnp.sum(counts)
         probs = self.decay * self.probs.value + (1.0 - self.decay) * share

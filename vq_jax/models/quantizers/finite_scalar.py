@@ -45,6 +45,7 @@ class FiniteScalarQuantizer(base.Quantizer):
         return len(self.levels)
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
+        """L^-level: a level's grid is about as wide as a step of the level before."""
         return tuple(float(count) ** -level for count in self.levels)
 
     def __call__(

@@ -37,7 +37,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         super().setup()
         base.check_range("kl_weight", self.kl_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
-        init = nn.initializers.normal(1.0)  # as torch's Embedding starts
+        init = nn.initializers.normal(1.0)  # as torch's Embedding
         self.codes = self.param("codes", init, shape, jnp.float32)
         self.logits = nn.Dense(self.codebook_size, dtype="float32")
 

@@ -27,6 +27,7 @@ class IdentityQuantizer(base.Quantizer):
         )
 
     def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        """Raises InputError, since there are no codes."""
         raise InputError(
             "quantizer 'none' has no codes to look up; use reconstruct, or train with "
             "a quantizer that has a codebook."

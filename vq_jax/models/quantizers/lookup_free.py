@@ -57,6 +57,7 @@ class LookupFreeQuantizer(base.Quantizer):
         return self.num_bits
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
+        """2^-level: codes of a level are half as large as those of the level before."""
         return (2.0**-level,) * self.num_bits
 
     def normalised(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:

@@ -173,6 +173,7 @@ class RestartingQuantizer(NearestCodeQuantizer):
         return choose(rows, self.codebook_size, self.make_rng("codebook"))
 
     def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+        """Writes the codes' counts and sums over the batch, and what restarts need."""
         self.add_statistics(
             batch=codebook.code_statistics(z, indices, self.codebook_size)
         )

@@ -89,6 +89,7 @@ class ResidualQuantizer(ComposedQuantizer):
         return self._sum(indices).astype(self.dtype)
 
     def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        """Initialises each level from what the levels before it leave of `z_e`."""
         residual = z_e.astype(jnp.float32)
         for i, level in enumerate(self.levels):
             scale = self._scale(i)

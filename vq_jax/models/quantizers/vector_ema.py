@@ -50,6 +50,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
         self.state.value = codebook.new_codebook(self.codes_from(z_e))
 
     def update(self) -> None:
+        """Updates the averages and the codes, then restarts dead codes."""
         statistics = self.get_variable(base.STATISTICS, "batch")
         state = codebook.ema_update(self.state.value, statistics, self.decay)
         self.state.value = self.restarted(state)
