@@ -61,7 +61,7 @@ class VectorQuantizer(RestartingQuantizer):
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:
-        """Updates the averaged counts and restarts dead codes, with a threshold above 0."""
+        """Updates the averaged counts and restarts dead codes, if that is asked for."""
         if self.restart_threshold == 0:
             return
         batch = self.get_variable(base.STATISTICS, "batch")
