@@ -107,7 +107,7 @@ def test_the_estimator_is_the_one_named():
 
 def test_diveq_moves_codes_by_the_gradient_of_z_q_and_keeps_the_distance():
     module, variables, z_e = make("vq_diveq")
-    z_e = z_e + 0.3  # off the codes, which started on vectors of z_e
+    z_e = z_e + 0.3  # off the codes, which are vectors of z_e
     out = apply(module, variables, z_e, train=True)
     codes = _lookup(module, variables, out.indices)
     assert not np.allclose(out.z_q, codes, atol=1e-4)

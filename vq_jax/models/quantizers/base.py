@@ -18,7 +18,8 @@ STATISTICS = "statistics"
 """Collection of sums over a training batch; sums over its parts add up to them."""
 
 CANDIDATES = "candidates"
-"""Collection of random draws from a training batch; those of any part of it will do."""
+"""Collection of what restarts take from a training batch, such as vectors. With a batch
+in parts, that of any part will do."""
 
 
 @struct.dataclass
@@ -77,7 +78,10 @@ class Quantizer(nn.Module):
 
     @property
     def learns_from_z_q(self) -> bool:
-        """Whether the gradient of `z_q` trains the codes, and has to reach them."""
+        """Whether the gradient of `z_q` trains parameters of the quantizer.
+
+        Such a quantizer cannot be the inner one of a family that stops this gradient.
+        """
         return False
 
     def residual_scale(self, level: int) -> tuple[float, ...]:

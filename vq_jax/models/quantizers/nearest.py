@@ -18,9 +18,9 @@ class NearestCodeQuantizer(base.Quantizer):
 
     loss = the family's own + entropy_weight · (mean H(p) - H(mean p)) +
     orthogonality_weight · mean (unit e_i · unit e_j)², p = softmax(-‖z_e - e‖² /
-    entropy_temperature). The entropies are MaskGIT's (2202.04200, released code); both
-    terms move encoder and codes. The entropies need O(codebook_size) memory and the
-    flops of a second search, with their gradients those of three.
+    entropy_temperature). The entropies are MaskGIT's (2202.04200, released code), and
+    move encoder and codes. They need O(codebook_size) memory, and the flops of one more
+    search, or with gradients of three.
 
     Attributes:
         codebook_size: number of codes, K.
