@@ -155,7 +155,7 @@ def _vqgan():
     )
 
 
-def test_a_whole_step_of_both_sides(step_golden):
+def test_a_whole_step_of_generator_and_discriminator(step_golden):
     """G and D after one step of Adam, in the reference's order, with adaptive weight.
 
     Adam's first step is learning_rate x sign(gradient) almost everywhere, so parameters

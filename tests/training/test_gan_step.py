@@ -290,15 +290,15 @@ def test_frozen_modules_stay_bit_for_bit():
     assert _moved(after.params["decoder"], before.params["decoder"])
 
 
-def test_actnorm_starts_on_the_first_reconstructions():
+def test_discriminator_needs_it_on_the_first_reconstructions():
     config = vqgan_stability.get_config("smoke,none")
     config.data.image_size = 16
-    assert not build_task(config).initialises_from_data
+    assert not build_task(config).needs_data_init
     config.discriminator.norm = "actnorm"
     task = build_task(config)
-    assert task.initialises_from_data
+    assert task.needs_data_init
     state, batch = jax.jit(task.init)(KEY), tiny.batch(8)
-    started = jax.jit(task.initialise_from_data)(state, batch, KEY)
+    started = jax.jit(task.init_from_data)(state, batch, KEY)
     _equal(started.generator, state.generator)
     images = image_ops.from_uint8(batch["image"])
     params = {"params": state.generator.params}

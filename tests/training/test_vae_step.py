@@ -132,7 +132,7 @@ def test_a_start_from_data_uses_the_whole_codebook():
     model, tx = tiny.model("vq_ema"), optax.adam(1e-2)
     step = steps.vae_step(model, tx, WEIGHTS, ema_decay=0.9)
     state = steps.init_vae(step, KEY)
-    start = jax.jit(step.autoencoder.initialise_codebook)
+    start = jax.jit(step.autoencoder.init_codebook_from_data)
     usage = [
         float(jax.jit(step)(s, tiny.batch(8), KEY)[1]["train/usage"])
         for s in (state, start(state, tiny.batch(8), KEY))

@@ -8,7 +8,7 @@ from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.testing import steps, tiny
 from vq_jax.training.tasks.build import build_task
-from vq_jax.training.warm_start import initialise_from_run
+from vq_jax.training.warm_start import init_from_run
 from vq_jax.workdirs.checkpoint import Checkpointer
 
 TX = optax.adam(1e-2)
@@ -54,7 +54,7 @@ def test_a_run_goes_on_from_what_the_other_evaluates_with(
 ):
     old = _saved_run(tmp_path, old_decay)
     fresh = _state(ema_decay=new_decay, seed=1)
-    warm, step = initialise_from_run(fresh, tmp_path)
+    warm, step = init_from_run(fresh, tmp_path)
     assert step == 3
     _equal(warm.inference_variables(), old.inference_variables())
     if new_decay:
@@ -70,7 +70,7 @@ def test_the_discriminator_stays_fresh(tmp_path):
     config.model = tiny.model_config()
     task = build_task(config)
     fresh = jax.jit(task.init)(jax.random.key(1))
-    warm, _ = task.initialise_from_run(fresh, tmp_path)
+    warm, _ = task.init_from_run(fresh, tmp_path)
     _equal(warm.discriminator, fresh.discriminator)
     _equal(warm.generator.params, old.params)
 
@@ -78,7 +78,7 @@ def test_the_discriminator_stays_fresh(tmp_path):
 def test_another_model_is_an_error_that_names_what_differs(tmp_path):
     _saved_run(tmp_path, 0.0)
     with pytest.raises(InputError, match=r"params\.quantizer\.codes: here .* absent"):
-        initialise_from_run(_state("vq"), tmp_path)
+        init_from_run(_state("vq"), tmp_path)
 
 
 def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(tmp_path):

@@ -52,11 +52,13 @@ class AutoencoderTrainer:
             usage=self._new_usage(),
         )
 
-    def initialise_codebook(self, state: AutoencoderState, batch, key):
+    def init_codebook_from_data(self, state: AutoencoderState, batch, key):
         """The state with codes placed on a batch, where the quantizer does that."""
         images = image_ops.from_uint8(batch["image"])
         keys = rng.step_keys(key, state.step, ("codebook",))
-        state = self._changed_by("start_codebook", state, {}, images, rngs=keys)
+        state = self._changed_by(
+            "init_codebook_from_data", state, {}, images, rngs=keys
+        )
         if state.ema_params:
             state = state.replace(ema_params=jax.tree.map(jnp.copy, state.params))
         return state

@@ -162,15 +162,15 @@ def _restore_or_initialise(setup: Setup, checkpointer, batches, console: Console
     initialise = jax.jit(task.init, out_shardings=setup.shardings)
     state = initialise(rng.stream(key, "init"))
     if task.config.init_from:
-        state, step = task.initialise_from_run(state, task.config.init_from)
+        state, step = task.init_from_run(state, task.config.init_from)
         console.print(
             f"Goes on from the model of {task.config.init_from}, step {step}.",
             soft_wrap=True,
         )
-    if not task.initialises_from_data:
+    if not task.needs_data_init:
         return state
     # An iterator of its own, so that training still begins with the first batch.
     with contextlib.closing(_batches(setup)) as first_batches:
         first = _global_batch(setup, next(first_batches))
-    start = jax.jit(task.initialise_from_data, out_shardings=setup.shardings)
+    start = jax.jit(task.init_from_data, out_shardings=setup.shardings)
     return start(state, first, rng.stream(key, "start"))

@@ -7,9 +7,7 @@ from vq_jax.training.state import TrainState
 from vq_jax.workdirs import checkpoint
 
 
-def initialise_from_run(
-    fresh: TrainState, workdir: epath.PathLike
-) -> tuple[TrainState, int]:
+def init_from_run(fresh: TrainState, workdir: epath.PathLike) -> tuple[TrainState, int]:
     """`fresh` with the model of `workdir`'s latest checkpoint, and that step.
 
     It begins with the variables that the other run evaluates with: averaged parameters

@@ -57,18 +57,18 @@ class AdversarialTask(AutoencoderTask):
         )
 
     @property
-    def initialises_from_data(self):
-        return super().initialises_from_data or self._actnorm_starts
+    def needs_data_init(self):
+        return super().needs_data_init or self._discriminator_needs_it
 
     @property
-    def _actnorm_starts(self) -> bool:
-        return self.discriminator.module.starts_from_data
+    def _discriminator_needs_it(self) -> bool:
+        return self.discriminator.module.needs_data_init
 
-    def initialise_from_data(self, state, batch, key):
-        if super().initialises_from_data:
-            generator = super().initialise_from_data(state.generator, batch, key)
+    def init_from_data(self, state, batch, key):
+        if super().needs_data_init:
+            generator = super().init_from_data(state.generator, batch, key)
             state = state.replace(generator=generator)
-        if not self._actnorm_starts:
+        if not self._discriminator_needs_it:
             return state
         # On reconstructions: the first images that VQGAN's released code shows it.
         images = image_ops.from_uint8(batch["image"])
@@ -77,14 +77,14 @@ class AdversarialTask(AutoencoderTask):
             {"params": state.discriminator.params},
             self.model.apply(variables, images, train=False).recon,
             train=True,
-            start=True,
+            init_from_data=True,
             mutable=["params"],
         )
         discriminator = state.discriminator.replace(params=updated["params"])
         return state.replace(discriminator=discriminator)
 
-    def initialise_from_run(self, state, workdir):
-        generator, step = super().initialise_from_run(state.generator, workdir)
+    def init_from_run(self, state, workdir):
+        generator, step = super().init_from_run(state.generator, workdir)
         return state.replace(generator=generator), step
 
     @functools.cached_property

@@ -76,15 +76,15 @@ class AutoencoderTask(Task):
         return self.autoencoder.init(key, self.config.data.image_size)
 
     @property
-    def initialises_from_data(self):
+    def needs_data_init(self):
         # Codes of another run are in their places already.
-        return self.model.quantizer.starts_from_data and not self.config.init_from
+        return self.model.quantizer.needs_data_init and not self.config.init_from
 
-    def initialise_from_data(self, state, batch, key):
-        return self.autoencoder.initialise_codebook(state, batch, key)
+    def init_from_data(self, state, batch, key):
+        return self.autoencoder.init_codebook_from_data(state, batch, key)
 
-    def initialise_from_run(self, state, workdir):
-        return warm_start.initialise_from_run(state, workdir)
+    def init_from_run(self, state, workdir):
+        return warm_start.init_from_run(state, workdir)
 
     @functools.cached_property
     def step(self):

@@ -69,15 +69,15 @@ class Task(abc.ABC):
         """The state at step 0; pure."""
 
     @property
-    def initialises_from_data(self) -> bool:
-        """Whether `initialise_from_data` has to see a batch before the first step."""
+    def needs_data_init(self) -> bool:
+        """Whether `init_from_data` has to see a batch before the first step."""
         return False
 
-    def initialise_from_data(self, state, batch: Mapping, key: jax.Array) -> Any:
+    def init_from_data(self, state, batch: Mapping, key: jax.Array) -> Any:
         """The state with whatever starts on data placed on a first batch; pure."""
         return state
 
-    def initialise_from_run(self, state, workdir: epath.PathLike) -> tuple[Any, int]:
+    def init_from_run(self, state, workdir: epath.PathLike) -> tuple[Any, int]:
         """The state with the model of another run, and that run's step.
 
         Raises:
