@@ -6,8 +6,8 @@
 Codes of 8 dimensions on the sphere; squared error and LPIPS-VGG16 of weight 1; hinge
 losses of fixed weight 0.5 from step 20,000; AdamW (0.9, 0.95) at 1e-4 with decay 0.05,
 gradients clipped at 1, batch 128, 40 epochs, averaged parameters. Ours: decay on
-kernels only, a discriminator that learns 2,000 steps before it is heard, and is heard
-in full after 2,000 more; the decay of the average.
+kernels only, a discriminator that learns 2,000 steps before its loss acts, which has
+its full weight after 2,000 more; the decay of the average.
 
 TPU or GPU, bfloat16. Paper: rFID 2.19, PSNR 20.79, SSIM 0.675. Not run here.
 """

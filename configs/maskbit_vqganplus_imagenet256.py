@@ -8,8 +8,8 @@ weight 0.02 from step 20,000, LeCAM 1e-3 and no gradient penalty; a discriminato
 patches with blur-pool; AdamW (0.9, 0.999) at 1e-4 with decay 1e-4, 5,000 steps of
 warm-up and a cosine over 1,350,000, gradients clipped at 1, float32, averaged
 parameters. Ours: LPIPS-VGG16 of weight 0.1 where they compare logits of a ResNet-50;
-the entropy loss is not annealed; the discriminator learns 1,000 steps before it is
-heard.
+the entropy loss is not annealed; the discriminator learns 1,000 steps before
+its loss acts.
 
 TPU or GPU. Paper: rFID 1.67 (VQGAN with the settings of 2021: 7.94). Not run here.
 """

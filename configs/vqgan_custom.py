@@ -7,8 +7,8 @@ The model, losses and optimizer of VQGAN's `custom_vqgan.yaml` (2012.09841v3): L
 LPIPS-VGG16 of weight 1, adaptive weight 0.8, Adam at 4.5e-6 times the images of a step,
 all images scaled to 256 px at the shorter side and cut out at the centre. Ours: the
 codebook starts on data and dead codes restart; the discriminator learns from step 8,000
-and is heard from 10,000, over 5,000 steps in full, where the released code starts both
-at once; bfloat16. One accelerator. Not run here.
+and its loss acts from 10,000, with its full weight after 5,000 more, where the released
+code starts both at once; bfloat16. One accelerator. Not run here.
 """
 
 from configs.parts.adversarial import use_discriminator

@@ -6,8 +6,8 @@
 Numbers of the released configuration, which the authors trained on OpenImages: KL
 weight 1e-8, temperature 0.9 to 1e-6 along a cosine over 1,000,001 steps, codes in the
 forward pass, base rate 4.5e-6 times 80 images (8 devices of 10), Adam (0.5, 0.9),
-adaptive weight 0.75 from step 0. Ours: bfloat16, the number of steps; the discriminator
-is heard from 10,000 on, over 10,000 steps in full.
+adaptive weight 0.75 from step 0. Ours: bfloat16, the number of steps; the adversarial
+loss acts from 10,000 on, and has its full weight after 10,000 more.
 
 TPU or GPU. Paper: rFID 1.49 on the validation images of ImageNet. Not run here.
 """

@@ -6,10 +6,10 @@ Variants: none is f16 with 1,024 codes; `16384`; `f8`, 32x32 codes of 16,384 in 
 dimensions, which the authors trained on OpenImages. Numbers are those of the released
 configurations: base rate 4.5e-6 times 96 images (8 devices of 12), Adam (0.5, 0.9),
 L1 and LPIPS-VGG16 of weight 1, adaptive weight 0.8 (0.75; 0.6), discriminator of 3
-layers (2; 2), β at the term where the released code has it. The released models heard
-the discriminator from step 0 and the repository's file says 250,001; here it learns
-from 230,000 and is heard from 250,000, over 10,000 steps in full. Ours: bfloat16, the
-number of steps, and codes that start on data.
+layers (2; 2), β at the term where the released code has it. In the released models
+the adversarial loss acted from step 0, and the repository's file says 250,001; here the
+discriminator learns from 230,000 and its loss acts from 250,000, with its full weight
+after 10,000 more. Ours: bfloat16, the number of steps, and codes that start on data.
 
 TPU or GPU. Paper: rFID on the 50,000 validation images 7.94 (4.98; 1.14 for f8). Not
 run here.

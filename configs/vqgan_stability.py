@@ -1,4 +1,4 @@
-"""Does a discriminator ruin training? A small VQGAN that hears it from step 500 on.
+"""Does a discriminator ruin training? A small VQGAN whose loss acts from step 500.
 
     python train.py --config=configs/vqgan_stability.py --workdir=runs/stable
     python train.py --config=configs/vqgan_stability.py:reference \
@@ -6,8 +6,8 @@
 
 3,000 steps on 32 px crops of the embedded photographs, no perceptual loss, so that two
 CPU cores do it in minutes. The variant `reference` has the settings of VQGAN's released
-code: a discriminator with BatchNorm that is untrained at the step at which it is first
-heard, in full, and a weight that is clamped at 1e4. Results: docs/training.md.
+code: a discriminator with BatchNorm that is untrained at the step at which its loss begins to
+act, with its full weight, which is clamped at 1e4. Results: docs/training.md.
 """
 
 from configs.parts.adversarial import ADVERSARIAL, use_discriminator
