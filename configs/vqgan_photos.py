@@ -8,8 +8,9 @@
 The generator of the quickstart, which this run goes on from: VGG16 takes most of a step
 here, and a model that has its colours already spends it on texture. Losses are VQGAN's:
 L1, LPIPS-VGG16 and a discriminator of patches, which learns for 200 steps before its
-loss acts, with its full weight after 300 more. The variant `vqvae` is the same generator with a squared error in place of all three; `vq-jax compare` puts the
-two side by side.
+loss acts, with its full weight after 300 more. The variant `vqvae` is the same
+generator with a squared error in place of all three; `vq-jax compare` puts the two side
+by side.
 
 Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained,
 seeds 0, 1, 2: LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB; of

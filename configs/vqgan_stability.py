@@ -6,8 +6,8 @@
 
 3,000 steps on 32 px crops of the embedded photographs, no perceptual loss, so that two
 CPU cores do it in minutes. The variant `reference` has the settings of VQGAN's released
-code: a discriminator with BatchNorm that is untrained at the step at which its loss begins to
-act, with its full weight, which is clamped at 1e4. Results: docs/training.md.
+code: a discriminator with BatchNorm that is untrained at the step at which its loss
+begins to act, with its full weight, which is clamped at 1e4. Results: docs/training.md.
 """
 
 from configs.parts.adversarial import ADVERSARIAL, use_discriminator

@@ -88,7 +88,7 @@ def test_a_loss_without_weight_is_not_computed(passed):
         ({"l2": 1.0, "kl": 1.0}, r"does not fit the deterministic head"),
         (
             {"l2": 1.0, "perceptual": 0.5},
-            r"needs a network .* --config=FILE:perceptual",
+            r"needs a network .*:perceptual",
         ),
     ],
 )
