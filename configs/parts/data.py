@@ -16,6 +16,7 @@ def photos() -> dict:
         "kernel": "lanczos",
         "crop": "random",  # random | random_resized | center
         "flip": True,
+        "color_prob": 0.0,  # fraction of crops that get random colours
         "on_error": "raise",  # or skip: leave out broken images, and count them
         "num_threads": 4,
         "prefetch": 64,  # images

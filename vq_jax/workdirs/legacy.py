@@ -12,7 +12,7 @@ from vq_jax.config.renamed import current_path
 ADVERSARIAL = ("discriminator", "adversarial", "disc_optim")
 PERCEPTUAL = ("perceptual", "losses.perceptual")
 # Fields that came later, and what runs did before them.
-ADDED = {}
+ADDED = {"data.color_prob": 0.0, "evaluations.reconstruction.lpips": ()}
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,6 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     return paths.unflatten(
         {
             "task": "adversarial" if has_discriminator else "autoencoder",
-            "evaluations.reconstruction.lpips": (),  # absent from the first versions
             **ADDED,
             **flat,
         }
