@@ -23,6 +23,7 @@ LAYERS = [
     "evaluation",
     "training",
     "inference",
+    "reports",
     "cli",
 ]
 TEST_ONLY = "testing"

@@ -1,30 +1,44 @@
-"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]
-[--lpips=alexnet,vgg16]"""
+"""Measures how well a tokenizer reconstructs a split, and how it uses its codebook.
 
-import jax
+Writes WORKDIR/eval/SPLIT.json and SPLIT.png, and prints the table.
+"""
+
+from collections.abc import Sequence
+
 from etils import epath
 
-from vq_jax import sharding
 from vq_jax.cli import arguments, exits
-from vq_jax.data import pipeline
-from vq_jax.evaluation import pictures, reconstruction, report
-from vq_jax.inference.load import load_workdir
-from vq_jax.pretrained.lpips import load_nets
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Writes DIR/eval/SPLIT.json and SPLIT.png, and prints the table."""
-    parser = arguments.parser("evaluate", __doc__)
-    parser.add_argument("--split", help="default: the run's config.data.eval_split")
-    parser.add_argument("--data", help="another source than the run's, as folder:PATH")
-    parser.add_argument("--batch_size", type=int, help="default: the run's")
-    parser.add_argument("--lpips", help="nets that judge; default: the run's")
-    args = parser.parse_args(argv[1:] if argv else None)
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax evaluate`."""
+    made = arguments.Parser("evaluate", __doc__)
+    made.add_argument("--workdir", required=True, help="folder of a training run")
+    made.add_argument("--split", help="default: the run's config.data.eval_split")
+    made.add_argument("--data", help="another source than the run's, as folder:PATH")
+    made.add_argument("--batch_size", type=int, help="default: the run's")
+    made.add_argument(
+        "--lpips", help="nets that judge, of alexnet,vgg16; default: the run's"
+    )
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Evaluates the latest checkpoint."""
+    args = parser().parse_args(argv[1:])
     with exits.clear_errors():
         _evaluate(args)
 
 
 def _evaluate(args) -> None:
+    import jax
+
+    from vq_jax import sharding
+    from vq_jax.data import pipeline
+    from vq_jax.evaluation import pictures, reconstruction, report
+    from vq_jax.inference.load import load_workdir
+    from vq_jax.pretrained.lpips import load_nets
+
     trained = load_workdir(args.workdir)
     model, data = trained.model, trained.config.data
     split = args.split or data.eval_split
