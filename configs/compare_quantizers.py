@@ -3,6 +3,7 @@
     vq-jax compare-quantizers --config=configs/compare_quantizers.py \
         --workdir=runs/compare_quantizers --families=vq,vq_ema,fsq --bits=6,8,10
 
+It writes runs/compare_quantizers/report.html: docs/comparing.md has what is in it.
 One of its runs alone, an FSQ of 2^8 codes:
 
     python train.py --config=configs/compare_quantizers.py:fsq-8 --workdir=runs/fsq-8

@@ -24,6 +24,7 @@ LAYERS = [
     "inference",
     "evaluation",
     "training",
+    "reports",
     "cli",
 ]
 TEST_ONLY = "testing"

@@ -1,34 +1,45 @@
-"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]
-[--lpips=alexnet,vgg16]"""
+"""Measures how well a tokenizer reconstructs a split, and how it uses its codebook.
 
-import jax
+Runs all evaluations of the run's configuration, writes WORKDIR/eval/SPLIT.json and
+SPLIT.png, and prints the table.
+"""
+
+from collections.abc import Sequence
+
 from etils import epath
-from ml_collections import ConfigDict
 
-from vq_jax import sharding
 from vq_jax.cli import arguments, exits
-from vq_jax.evaluation import pictures, report
-from vq_jax.inference.load import load_variables
-from vq_jax.metrics.joined import joined
-from vq_jax.pretrained.lpips import load_nets
-from vq_jax.training.tasks.build import build_task
-from vq_jax.workdirs import checkpoint
-from vq_jax.workdirs.files import write_json
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Writes DIR/eval/SPLIT.json and SPLIT.png, and prints the table."""
-    parser = arguments.parser("evaluate", __doc__)
-    parser.add_argument("--split", help="default: the run's config.data.eval_split")
-    parser.add_argument("--data", help="another source than the run's, as folder:PATH")
-    parser.add_argument("--batch_size", type=int, help="default: the run's")
-    parser.add_argument("--lpips", help="nets that judge; default: the run's")
-    args = parser.parse_args(argv[1:] if argv else None)
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax evaluate`."""
+    made = arguments.Parser("evaluate", __doc__)
+    made.add_argument("--workdir", required=True, help="folder of a training run")
+    made.add_argument("--split", help="default: the run's config.data.eval_split")
+    made.add_argument("--data", help="another source than the run's, as folder:PATH")
+    made.add_argument("--batch_size", type=int, help="default: the run's")
+    made.add_argument(
+        "--lpips", help="networks of LPIPS, of alexnet,vgg16; default: the run's"
+    )
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Evaluates the latest checkpoint."""
+    args = parser().parse_args(argv[1:])
     with exits.clear_errors():
         _evaluate(args)
 
 
 def _evaluate(args) -> None:
+    import jax
+
+    from vq_jax import sharding
+    from vq_jax.inference.load import load_variables
+    from vq_jax.pretrained.lpips import load_nets
+    from vq_jax.training.tasks.build import build_task
+    from vq_jax.workdirs import checkpoint
+
     config, step = checkpoint.load_config(args.workdir)
     name = _apply_flags(config, args)
     # All devices here, whatever the mesh was in training: variables are replicated.
@@ -53,7 +64,7 @@ def _evaluate(args) -> None:
     _write(config, args.workdir, name, step, reports)
 
 
-def _apply_flags(config: ConfigDict, args) -> str:
+def _apply_flags(config, args) -> str:
     """Changes what the flags name; returns the name of the files to write."""
     data = config.data
     data.eval_split = name = args.split or data.eval_split
@@ -70,7 +81,11 @@ def _apply_flags(config: ConfigDict, args) -> str:
     return name
 
 
-def _write(config: ConfigDict, workdir, name: str, step: int, reports) -> None:
+def _write(config, workdir, name: str, step: int, reports) -> None:
+    from vq_jax.evaluation import pictures, report
+    from vq_jax.metrics.joined import joined
+    from vq_jax.workdirs.files import write_json
+
     folder, console = epath.Path(workdir) / "eval", exits.console()
     data = config.data
     metrics = joined(*(found.metrics for found in reports))

@@ -5,7 +5,7 @@ from configs import quickstart
 from configs.parts.defaults import defaults
 from vq_jax.config import paths
 from vq_jax.errors import InputError
-from vq_jax.evaluation import config_diff
+from vq_jax.reports import fairness
 
 
 def _configs(variant="vq", **changes):
@@ -20,7 +20,7 @@ def _configs(variant="vq", **changes):
 
 
 def test_differences_are_by_field_and_label():
-    found = config_diff.differences(_configs(losses__l1=1.0, log_every=7))
+    found = fairness.differences(_configs(losses__l1=1.0, log_every=7))
     assert found == {
         "log_every": {"one": 50, "two": 7},
         "losses.l1": {"one": 0.0, "two": 1.0},
@@ -29,8 +29,8 @@ def test_differences_are_by_field_and_label():
 
 def test_a_field_that_one_configuration_lacks_is_absent_there():
     configs = {"a": ConfigDict({"x": {"p": 1}}), "b": ConfigDict({"x": {"q": (1, 2)}})}
-    absent = config_diff.ABSENT
-    assert config_diff.differences(configs) == {
+    absent = fairness.ABSENT
+    assert fairness.differences(configs) == {
         "x.p": {"a": 1, "b": absent},
         "x.q": {"a": absent, "b": (1, 2)},
     }
@@ -38,9 +38,7 @@ def test_a_field_that_one_configuration_lacks_is_absent_there():
 
 def test_the_third_configuration_is_compared_too():
     configs = {**_configs(), "three": _configs(seed=5)["two"]}
-    assert config_diff.differences(configs) == {
-        "seed": {"one": 0, "two": 0, "three": 5}
-    }
+    assert fairness.differences(configs) == {"seed": {"one": 0, "two": 0, "three": 5}}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +51,7 @@ def test_the_third_configuration_is_compared_too():
     ],
 )
 def test_losses_and_optimisation_may_differ(change):
-    assert len(config_diff.check_fair(_configs(**change))) == 1
+    assert len(fairness.check_fair(_configs(**change))) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,35 +66,39 @@ def test_losses_and_optimisation_may_differ(change):
 )
 def test_generator_data_and_steps_are_the_same(change, advice):
     with pytest.raises(InputError, match="one generator, data") as error:
-        config_diff.check_fair(_configs(**change))
+        fairness.check_fair(_configs(**change))
     assert advice in str(error.value)
 
 
 def test_a_field_that_is_allowed_stands_for_all_below_it():
     configs = _configs("vq_ema")
-    found = config_diff.check_fair(configs, ("model.quantizer",))
+    found = fairness.check_fair(configs, ("model.quantizer",))
     assert found["model.quantizer.name"] == {"one": "vq", "two": "vq_ema"}
     with pytest.raises(InputError, match=r"model\.quantizer\.decay"):
-        config_diff.check_fair(configs, ("model.quantizer.name",))
+        fairness.check_fair(configs, ("model.quantizer.name",))
 
 
-@pytest.mark.parametrize("field", ["data.image_size", "eval.max_images"])
+@pytest.mark.parametrize(
+    "field", ["data.image_size", "evaluations.reconstruction.max_images"]
+)
 def test_the_held_out_images_are_the_same_whatever_is_allowed(field):
     configs = _configs(**{field.replace(".", "__"): 16})
     with pytest.raises(InputError) as error:
-        config_diff.check_fair(configs, ("data", "eval"))
+        fairness.check_fair(configs, ("data", "eval"))
     assert f"config.{field}" in str(error.value)
     assert "--allow" not in str(error.value)
 
 
-def test_equal_configurations_and_unknown_fields_are_refused():
+def test_equal_configurations_a_single_one_and_unknown_fields_are_refused():
     with pytest.raises(InputError, match="one and two have the same configuration"):
-        config_diff.check_fair(_configs())
+        fairness.check_fair(_configs())
+    with pytest.raises(InputError, match="one is one configuration; name two"):
+        fairness.check_fair({"one": quickstart.get_config()})
     with pytest.raises(InputError, match=r"--allow=model\.quantiser names no field"):
-        config_diff.check_fair(_configs(), ("model.quantiser",))
+        fairness.check_fair(_configs(), ("model.quantiser",))
 
 
 def test_every_field_of_the_protocol_exists():
     flat = paths.flatten(defaults().to_dict())
-    for name in (*config_diff.HELD_OUT, *config_diff.ALIKE, *config_diff.FREE):
+    for name in (*fairness.HELD_OUT, *fairness.ALIKE, *fairness.FREE):
         assert any(paths.below(field, (name,)) for field in flat), name

@@ -2,7 +2,7 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies
 
-from vq_jax.evaluation import zoom
+from vq_jax.reports import zoom
 
 
 def _images(seed, height, width, channels):
@@ -89,13 +89,3 @@ def test_the_frame_surrounds_the_square_and_changes_nothing_else():
     expected[2:6, 3:7] = True
     expected[3:5, 4:6] = False
     np.testing.assert_array_equal(changed, expected)
-
-
-def test_columns_keep_their_pictures_below_their_label():
-    first, second = _images(1, 30, 40, 3), _images(2, 30, 40, 3)
-    grid = zoom.labelled_columns({"a": [first, second], "b": [second, first]})
-    assert grid.shape == (zoom.HEADER + 2 * (30 + zoom.GAP), 2 * (40 + zoom.GAP), 3)
-    top, left = zoom.HEADER, 40 + zoom.GAP
-    np.testing.assert_array_equal(grid[top : top + 30, :40], first)
-    np.testing.assert_array_equal(grid[top : top + 30, left : left + 40], second)
-    assert (grid[:top] < 255).any()

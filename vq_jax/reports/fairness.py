@@ -65,9 +65,12 @@ def check_fair(
     that say what the held-out images are may never.
 
     Raises:
-        InputError: a field differs that has to be the same, nothing differs, or
-            `allowed` names no field.
+        InputError: there are fewer than two, a field differs that has to be the same,
+            nothing differs, or `allowed` names no field.
     """
+    if len(configs) < 2:
+        (label,) = configs
+        raise InputError(f"{label} is one configuration; name two or more.")
     _check_names(configs, allowed)
     found = differences(configs)
     unfair = {

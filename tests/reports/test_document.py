@@ -4,7 +4,7 @@ import html.parser
 import pytest
 from etils import epath
 
-from vq_jax.evaluation import document
+from vq_jax.reports import document
 
 NASTY = "<script>a & b</script> | *c* [d](e) `f`"
 PNG = b"\x89PNG not really"

@@ -5,8 +5,6 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 FRAME = (255, 0, 255)
-GAP = 4  # white pixels between pictures
-HEADER = 20  # height of the labels above the columns
 
 
 def most_detailed(
@@ -56,20 +54,6 @@ def frame(
     box = (left, top, left + size - 1, top + size - 1)
     ImageDraw.Draw(drawn).rectangle(box, outline=FRAME)
     return np.asarray(drawn)
-
-
-def labelled_columns(
-    columns: dict[str, list[UInt8[np.ndarray, "h w 3"]]],
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Label -> pictures of one size, as columns with their label above them."""
-    padding = ((0, GAP), (0, GAP), (0, 0))
-    made = []
-    for label, images in columns.items():
-        padded = [np.pad(image, padding, constant_values=255) for image in images]
-        header = Image.new("RGB", (padded[0].shape[1], HEADER), "white")
-        ImageDraw.Draw(header).text((2, HEADER // 2 - 6), label, fill="black")
-        made.append(np.concatenate([np.asarray(header), *padded]))
-    return np.concatenate(made, axis=1)
 
 
 def _detail(image: UInt8[np.ndarray, "h w c"]) -> np.ndarray:

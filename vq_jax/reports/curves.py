@@ -1,10 +1,9 @@
 """What runs recorded over their steps, as one figure."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
-from etils import epath
-
-from vq_jax.evaluation import comparison
+from vq_jax.reports import figures
 
 # (title, metric -> style of its line, logarithmic); EVALUATED of the held-out split,
 # the others of training. A panel without any record is left out.
@@ -29,10 +28,30 @@ TRAINED = (
     ),
     ("adaptive weight", {"train/adaptive_weight": "-"}, True),
 )
-COLUMNS = 3
 
 
-def shown_panels(
+def curve(records: Sequence[dict], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of a metric, where it was recorded."""
+    points = [(r["step"], r[name]) for r in records if name in r]
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def figure(runs: Mapping[str, Sequence[Sequence[dict]]], split: str):
+    """A panel a metric; of each label's records, a colour a label and a line a seed.
+
+    Training values are those of single batches, so they scatter.
+    """
+    legend = figures.colours(runs)
+    panels = {
+        title: functools.partial(
+            _draw, runs=runs, legend=legend, lines=lines, logarithmic=logarithmic
+        )
+        for title, lines, logarithmic in _shown_panels(runs, split)
+    }
+    return figures.grid(panels, legend)
+
+
+def _shown_panels(
     runs: Mapping[str, Sequence[Sequence[dict]]], split: str
 ) -> list[tuple[str, dict[str, str], bool]]:
     """(title, name in the records -> style of its line, logarithmic) of what is there.
@@ -48,55 +67,18 @@ def shown_panels(
     return [panel for panel in (*evaluated, *TRAINED) if names & set(panel[1])]
 
 
-def curve(records: Sequence[dict], name: str) -> tuple[list[int], list[float]]:
-    """Steps and values of a metric, where it was recorded."""
-    points = [(r["step"], r[name]) for r in records if name in r]
-    return [step for step, _ in points], [value for _, value in points]
-
-
-def write_figure(
-    path: epath.PathLike, runs: Mapping[str, Sequence[Sequence[dict]]], split: str
-) -> epath.Path:
-    """Label -> records of each seed: a colour a label, a line a seed.
-
-    Training values are those of single batches, so they scatter.
-    """
-    from matplotlib.figure import Figure
-
-    shown = shown_panels(runs, split)
-    height = -(-len(shown) // COLUMNS)
-    figure = Figure(figsize=(12, 3.2 * height + 0.5), layout="constrained")
-    axes = figure.subplots(height, COLUMNS, squeeze=False).ravel()
-    for axis, panel in zip(axes, shown, strict=False):
-        _draw_panel(axis, runs, panel)
-    for axis in axes[len(shown) :]:
-        axis.axis("off")
-    handles = [_handle(label, index) for index, label in enumerate(runs)]
-    figure.legend(handles=handles, ncols=3, loc="outside upper center")
-    return comparison.save_figure(path, figure)
-
-
-def _draw_panel(axis, runs: Mapping, panel: tuple) -> None:
-    title, lines, logarithmic = panel
-    for index, seeds in enumerate(runs.values()):
+def _draw(
+    axis, runs: Mapping, legend: Mapping, lines: Mapping[str, str], logarithmic: bool
+) -> None:
+    for label, seeds in runs.items():
         for records in seeds:
             for name, style in lines.items():
                 steps, values = curve(records, name)
                 # A single evaluation is a point.
                 marker = "o" if len(steps) == 1 else None
-                axis.plot(
-                    steps, values, style, color=f"C{index}", marker=marker, lw=1.2
-                )
+                axis.plot(steps, values, style, marker=marker, lw=1.2, **legend[label])
     low, high = axis.get_ylim()
     # Over a narrow range a logarithmic axis has no round numbers to mark.
     if logarithmic and 0 < 3 * low < high:
         axis.set_yscale("log")
-    axis.set_title(title, fontsize=10)
     axis.set_xlabel("step")
-    axis.grid(alpha=0.3)
-
-
-def _handle(label: str, index: int):
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=f"C{index}", label=label)
