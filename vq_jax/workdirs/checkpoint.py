@@ -67,7 +67,7 @@ class Checkpointer:
             step,
             args=ocp.args.Composite(
                 **{
-                    STATE: ocp.args.StandardSave(state),
+                    STATE: ocp.args.PyTreeSave(state),
                     DATA: grain.checkpoint.CheckpointSave(iterator),
                     CONFIG: ocp.args.JsonSave(self._config),
                     CARD: ocp.args.JsonSave(self._card),
@@ -90,7 +90,7 @@ class Checkpointer:
             self.latest_step,
             args=ocp.args.Composite(
                 **{
-                    STATE: ocp.args.StandardRestore(abstract_state),
+                    STATE: _restore_args(abstract_state),
                     DATA: grain.checkpoint.CheckpointRestore(iterator),
                 }
             ),
@@ -165,18 +165,19 @@ def load_model_state(workdir: epath.PathLike, step: int, abstract_parts) -> Any:
             abstract_parts = {path: abstract_parts}
         wanted = _shapes(abstract_parts)
         _check_shapes(_saved_shapes(manager, step), wanted, wanted, workdir)
-        restore_args = ocp.checkpoint_utils.construct_restore_args(abstract_parts)
-        restored = manager.restore(
-            step,
-            args=ocp.args.Composite(
-                **{
-                    STATE: ocp.args.PyTreeRestore(
-                        abstract_parts, restore_args=restore_args, partial_restore=True
-                    )
-                }
-            ),
-        )
+        args = ocp.args.Composite(**{STATE: _restore_args(abstract_parts)})
+        restored = manager.restore(step, args=args)
     return restored[STATE][path] if path else restored[STATE]
+
+
+def _restore_args(abstract_state) -> ocp.args.PyTreeRestore:
+    """Arguments to read these arrays and no others, onto their shardings."""
+    # Partial, too, where all are read: empty nodes of the tree do not count.
+    return ocp.args.PyTreeRestore(
+        abstract_state,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(abstract_state),
+        partial_restore=True,
+    )
 
 
 def _read_json(manager: ocp.CheckpointManager, step: int, item: str) -> dict:

@@ -5,6 +5,7 @@ evaluates, shows a picture, warns, saves, resumes and is refused as a tokenizer.
 """
 
 import dataclasses
+import io
 import json
 
 import jax
@@ -152,9 +153,9 @@ def _known(monkeypatch):
 
 
 def _train(config, workdir):
-    console = Console(record=True, width=200, file=open("/dev/null", "w"))  # noqa: SIM115
-    assert run.train(config, workdir, console) == 0
-    return console.export_text()
+    printed = io.StringIO()
+    assert run.train(config, workdir, Console(file=printed, width=200)) == 0
+    return printed.getvalue()
 
 
 def _logged(workdir):
