@@ -292,7 +292,7 @@ def test_frozen_modules_stay_bit_for_bit():
     assert _moved(after.params["decoder"], before.params["decoder"])
 
 
-def test_discriminator_needs_it_on_the_first_reconstructions():
+def test_actnorm_is_initialised_from_the_first_reconstructions():
     config = vqgan_stability.get_config("smoke,none")
     config.data.image_size = 16
     assert not build_task(config).needs_data_init
