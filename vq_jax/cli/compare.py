@@ -95,24 +95,41 @@ def compare(
     Args:
         argv: the command, which the report quotes.
         args: its flags, those of `shared_parser` at least.
+        overrides: its other words.
     """
-    from vq_jax.reports import comparison, runs
+    from vq_jax.reports import comparison
+
+    return comparison.compare(
+        plan(args, overrides, candidates),
+        args.workdir,
+        allowed=allowed,
+        command=shlex.join(["vq-jax", *argv]),
+        console=exits.console(),
+    )
+
+
+def plan(args, overrides: Sequence[str], candidates: Sequence[Candidate]) -> list:
+    """A `Run` of every candidate with every seed.
+
+    Seed by seed, so that a command that is stopped leaves whole comparisons.
+
+    Raises:
+        InputError: as `load_config`, or the overrides have a seed.
+    """
+    from vq_jax.reports.runs import Run
 
     for word in overrides:
         if word.startswith("--config.seed"):
-            raise InputError(f"{word}: {argv[0]} takes --seeds=0,1,2.")
+            raise InputError(f"{word}: a comparison takes --seeds=0,1,2.")
     if args.steps is not None:
         overrides = [*overrides, f"--config.num_steps={args.steps}"]
-    plan = []
-    for seed in args.seeds:  # so that a stopped command leaves whole comparisons
+    runs = []
+    for seed in args.seeds:
         for path, name, label, family in candidates:
             config = load_config(path, [*overrides, f"--config.seed={seed}"])
             workdir = epath.Path(args.workdir) / f"{name}-{seed}"
-            plan.append(runs.Run(label, family, seed, config, workdir))
-    command = shlex.join(["vq-jax", *argv])
-    return comparison.compare(
-        plan, args.workdir, allowed=allowed, command=command, console=exits.console()
-    )
+            runs.append(Run(label, family, seed, config, workdir))
+    return runs
 
 
 def split_configs(text: str) -> list[str]:
