@@ -97,9 +97,14 @@ def _train(flags: list[str], workdir: pathlib.Path, environment: dict) -> None:
 
 def _state_hashes(workdir: pathlib.Path) -> dict[str, str]:
     """Path of an array in the last checkpoint -> hash of its bits, shape and dtype."""
-    with ocp.CheckpointManager(workdir.resolve() / "checkpoints") as manager:
-        item = ocp.args.Composite(state=ocp.args.StandardRestore())
-        state = manager.restore(manager.latest_step(), args=item).state
+    steps = (workdir / "checkpoints").glob("[0-9]*")
+    last = max(steps, key=lambda path: int(path.name)).resolve() / "state"
+    handler = ocp.PyTreeCheckpointHandler()
+    # To NumPy arrays, whatever the number of devices was.
+    as_numpy = jax.tree.map(
+        lambda _: ocp.RestoreArgs(restore_type=np.ndarray), handler.metadata(last).tree
+    )
+    state = handler.restore(last, args=ocp.args.PyTreeRestore(restore_args=as_numpy))
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): _sha(
             f"{np.shape(leaf)} {np.asarray(leaf).dtype} ".encode()

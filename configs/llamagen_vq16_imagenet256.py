@@ -6,28 +6,35 @@
 Codes of 8 dimensions on the sphere; squared error and LPIPS-VGG16 of weight 1; hinge
 losses of fixed weight 0.5 from step 20,000; AdamW (0.9, 0.95) at 1e-4 with decay 0.05,
 gradients clipped at 1, batch 128, 40 epochs, averaged parameters. Ours: decay on
-kernels only, a discriminator that learns 2,000 steps before it is heard, and is heard
-in full after 2,000 more; the decay of the average.
+kernels only, a discriminator that learns 2,000 steps before its loss acts, which has
+its full weight after 2,000 more; the decay of the average.
 
 TPU or GPU, bfloat16. Paper: rFID 2.19, PSNR 20.79, SSIM 0.675. Not run here.
 """
 
-from configs import common
+from configs.parts.adversarial import use_discriminator
+from configs.parts.data import use_imagenet256
+from configs.parts.defaults import defaults
+from configs.parts.losses import use_perceptual
+from configs.parts.models import use_resnet
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
-    common.imagenet256(config)
+    config = defaults()
+    use_imagenet256(config)
     config.num_steps = 400_360  # 40 epochs
     config.batch_size = 128
     config.ema_decay = 0.9999
     config.model.code_dim = 8
-    config.model.quantizer = common.quantizer(
+    config.model.quantizer = quantizer(
         "vq_cosine", codebook_size=16_384, codebook_init="uniform"
     )
-    common.resnet(config)
-    config.losses.update(l1=0.0, l2=1.0, perceptual=1.0)
-    config.discriminator = common.PATCHGAN
+    use_resnet(config)
+    config.losses.update(l1=0.0, l2=1.0)
+    use_perceptual(config)
+    use_discriminator(config)
     config.adversarial.update(
         weight=0.5,
         weighting="fixed",
@@ -44,4 +51,4 @@ def get_config(variant: str = ""):
             weight_decay=0.05,
             clip_norm=1.0,
         )
-    return common.finish(config, variant)
+    return finish(config, variant)

@@ -8,28 +8,34 @@ weight 0.02 from step 20,000, LeCAM 1e-3 and no gradient penalty; a discriminato
 patches with blur-pool; AdamW (0.9, 0.999) at 1e-4 with decay 1e-4, 5,000 steps of
 warm-up and a cosine over 1,350,000, gradients clipped at 1, float32, averaged
 parameters. Ours: LPIPS-VGG16 of weight 0.1 where they compare logits of a ResNet-50;
-the entropy loss is not annealed; the discriminator learns 1,000 steps before it is
-heard.
+the entropy loss is not annealed; the discriminator learns 1,000 steps before
+its loss acts.
 
 TPU or GPU. Paper: rFID 1.67 (VQGAN with the settings of 2021: 7.94). Not run here.
 """
 
-from configs import common
+from configs.parts.adversarial import use_discriminator
+from configs.parts.data import use_imagenet256
+from configs.parts.defaults import defaults
+from configs.parts.losses import use_perceptual
+from configs.parts.models import use_resnet
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
-    common.imagenet256(config)
+    config = defaults()
+    use_imagenet256(config)
     config.num_steps = 1_350_000
     config.batch_size = 256
     config.ema_decay = 0.999
     config.model.dtype = "float32"
     config.model.code_dim = 256
     config.model.head.name = "identity"
-    config.model.quantizer = common.quantizer(
+    config.model.quantizer = quantizer(
         "vq", codebook_size=1_024, entropy_weight=0.02, entropy_temperature=0.01
     )
-    common.resnet(
+    use_resnet(
         config,
         attention_resolutions=(),
         middle_attention=False,
@@ -37,8 +43,9 @@ def get_config(variant: str = ""):
     )
     config.model.decoder.num_res_blocks = 2
     config.model.decoder.post_quant = False
-    config.losses.update(l1=0.0, l2=4.0, perceptual=0.1)
-    config.discriminator = {"name": "blur_patch", "base_dim": 128, "num_stages": 3}
+    config.losses.update(l1=0.0, l2=4.0)
+    use_perceptual(config, 0.1)
+    use_discriminator(config, "blur_patch")
     config.adversarial.update(
         weight=0.02,
         weighting="fixed",
@@ -57,4 +64,4 @@ def get_config(variant: str = ""):
             schedule="cosine",
             warmup_steps=5_000,
         )
-    return common.finish(config, variant)
+    return finish(config, variant)

@@ -13,21 +13,27 @@ level have one width, where theirs may differ; R1 at every 16th update.
 TPU. Paper: rFID 2.28. Not run here.
 """
 
-from configs import common
+from configs.parts.adversarial import use_discriminator
+from configs.parts.data import use_imagenet256
+from configs.parts.defaults import defaults
+from configs.parts.losses import use_perceptual
+from configs.parts.models import use_resnet
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
-    common.imagenet256(config)
+    config = defaults()
+    use_imagenet256(config)
     config.num_steps = 1_000_000
     config.batch_size = 256
     config.ema_decay = 0.999
     config.model.code_dim = 256
     config.model.head.name = "identity"
-    config.model.quantizer = common.quantizer(
+    config.model.quantizer = quantizer(
         "vq", codebook_size=1_024, entropy_weight=0.1, entropy_temperature=0.01
     )
-    common.resnet(
+    use_resnet(
         config,
         attention_resolutions=(),
         middle_attention=False,
@@ -38,12 +44,9 @@ def get_config(variant: str = ""):
     config.model.encoder.features_kernel = 1
     config.model.decoder.num_res_blocks = 2
     config.model.decoder.post_quant = False
-    config.losses.update(l1=0.0, l2=1.0, perceptual=0.1)
-    config.discriminator = {
-        "name": "stylegan",
-        "base_dim": 128,
-        "multipliers": (2, 4, 4, 4, 4),
-    }
+    config.losses.update(l1=0.0, l2=1.0)
+    use_perceptual(config, 0.1)
+    use_discriminator(config, "stylegan")
     config.adversarial.update(
         generator_loss="non_saturating",
         discriminator_loss="non_saturating",
@@ -53,4 +56,4 @@ def get_config(variant: str = ""):
     )
     for optim in (config.optim, config.disc_optim):
         optim.update(learning_rate=1e-4, b1=0.0, b2=0.99)
-    return common.finish(config, variant)
+    return finish(config, variant)

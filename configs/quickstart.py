@@ -6,11 +6,12 @@ Two CPU cores, float32. Expected on the held-out photographs: PSNR above 23 dB, 
 the 512 codes used. Obtained: see the results in README.md.
 """
 
-from configs import common
+from configs.parts.defaults import defaults
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
+    config = defaults()
     config.num_steps = 600
     config.batch_size = 32
     config.data.resize = "none"
@@ -19,7 +20,7 @@ def get_config(variant: str = ""):
     config.optim.learning_rate = 1e-3
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 20
-    config.image_every = 200
-    config.eval.every = 0  # once, at the end
+    config.evaluations.pictures.every = 200
+    config.evaluations.reconstruction.every = 0  # once, at the end
     config.checkpoint.every = 200
-    return common.finish(config, variant)
+    return finish(config, variant)

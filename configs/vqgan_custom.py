@@ -7,34 +7,40 @@ The model, losses and optimizer of VQGAN's `custom_vqgan.yaml` (2012.09841v3): L
 LPIPS-VGG16 of weight 1, adaptive weight 0.8, Adam at 4.5e-6 times the images of a step,
 all images scaled to 256 px at the shorter side and cut out at the centre. Ours: the
 codebook starts on data and dead codes restart; the discriminator learns from step 8,000
-and is heard from 10,000, over 5,000 steps in full, where the released code starts both
-at once; bfloat16. One accelerator. Not run here.
+and its loss acts from 10,000, with its full weight after 5,000 more, where the released
+code starts both at once; bfloat16. One accelerator. Not run here.
 """
 
-from configs import common
+from configs.parts.adversarial import use_discriminator
+from configs.parts.defaults import defaults
+from configs.parts.losses import use_perceptual
+from configs.parts.models import use_resnet
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
+    config = defaults()
     config.num_steps = 200_000
     config.batch_size = 16
     config.log_every = 100
-    config.image_every = 2_000
+    config.evaluations.pictures.every = 2_000
     config.data.source = "folder:data/images"
     config.data.image_size = 256
     config.data.crop = "center"
     config.data.flip = False
     config.model.dtype = "bfloat16"
     config.model.code_dim = 256
-    config.model.quantizer = common.quantizer(
-        "vq", codebook_size=1_024, restart_threshold=0.1
-    )
-    common.resnet(config)
-    config.losses.update(l1=1.0, l2=0.0, perceptual=1.0)
-    config.discriminator = common.PATCHGAN
+    config.model.quantizer = quantizer("vq", codebook_size=1_024, restart_threshold=0.1)
+    use_resnet(config)
+    config.losses.update(l1=1.0, l2=0.0)
+    use_perceptual(config)
+    use_discriminator(config)
     config.adversarial.update(disc_start=8_000, gen_start=10_000, gen_ramp=5_000)
     for optim in (config.optim, config.disc_optim):
         optim.update(learning_rate=16 * 4.5e-6, b1=0.5, b2=0.9)
-    config.eval.update(every=5_000, batch_size=16, lpips=("alexnet", "vgg16"))
+    config.evaluations.reconstruction.update(
+        every=5_000, batch_size=16, lpips=("alexnet", "vgg16")
+    )
     config.checkpoint.every = 2_000
-    return common.finish(config, variant)
+    return finish(config, variant)

@@ -13,14 +13,15 @@ run to its end here yet.
 """
 
 from configs import vqvae_fashion_mnist
-from configs.common import PATCHGAN, finish
+from configs.parts.adversarial import use_discriminator
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
     config = vqvae_fashion_mnist.get_config().copy_and_resolve_references()
     config.unlock()
     config.losses.update(l1=1.0, l2=0.0)
-    config.discriminator = {**PATCHGAN, "base_dim": 32, "num_layers": 1}
+    use_discriminator(config, base_dim=32, num_layers=1)
     config.adversarial.update(
         disc_start=800,
         gen_start=1_000,

@@ -7,10 +7,10 @@
 
 The generator of the quickstart, which this run goes on from: VGG16 takes most of a step
 here, and a model that has its colours already spends it on texture. Losses are VQGAN's:
-L1, LPIPS-VGG16 and a discriminator of patches, which learns for 200 steps before the
-generator hears it, and is then heard in full within 300 more. The variant `vqvae` is
-the same generator with a squared error in place of all three; `vq-jax compare` puts the
-two side by side.
+L1, LPIPS-VGG16 and a discriminator of patches, which learns for 200 steps before its
+loss acts, with its full weight after 300 more. The variant `vqvae` is the same
+generator with a squared error in place of all three; `vq-jax compare` puts the two side
+by side.
 
 Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained,
 seeds 0, 1, 2: LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB; of
@@ -18,7 +18,10 @@ seeds 0, 1, 2: LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB
 docs/comparing.md has the command, pictures, and what other settings gave.
 """
 
-from configs import common, quickstart
+from configs import quickstart
+from configs.parts.adversarial import use_discriminator
+from configs.parts.losses import use_perceptual
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
@@ -27,8 +30,9 @@ def get_config(variant: str = ""):
     config.num_steps = 1_000
     config.batch_size = 8
     config.log_every = 20
-    config.losses.update(l1=1.0, l2=0.0, perceptual=1.0)
-    config.discriminator = {**common.PATCHGAN, "base_dim": 32, "num_layers": 2}
+    config.losses.update(l1=1.0, l2=0.0)
+    use_perceptual(config)
+    use_discriminator(config, base_dim=32, num_layers=2)
     config.adversarial.update(
         gen_start=200,
         gen_ramp=300,
@@ -38,6 +42,6 @@ def get_config(variant: str = ""):
     )
     config.optim.update(learning_rate=1e-3, b1=0.9, b2=0.99)
     config.disc_optim.update(learning_rate=5e-4, b1=0.5, b2=0.9)
-    config.eval.update(every=500, lpips=("alexnet", "vgg16"))
+    config.evaluations.reconstruction.update(every=500, lpips=("alexnet", "vgg16"))
     config.checkpoint.every = 500
-    return common.finish(config, variant)
+    return finish(config, variant)

@@ -13,24 +13,26 @@ Paper: 4.67 bits/dim, a bound that needs a prior over the codes, and so not yet
 comparable with anything printed here. Not run here yet.
 """
 
-from configs import common
+from configs.parts.defaults import defaults
+from configs.parts.quantizers import quantizer
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
+    config = defaults()
     config.num_steps = 250_000
     config.batch_size = 128
     config.log_every = 100
-    config.image_every = 10_000
+    config.evaluations.pictures.every = 10_000
     config.data.source = "tfds:cifar10"
     config.data.image_size = 32
     config.data.resize = "none"
     config.data.crop = "center"
     for part in (config.model.encoder, config.model.decoder):
         part.hidden_dim, part.res_dim = 256, 256
-    config.model.quantizer = common.quantizer("vq")
+    config.model.quantizer = quantizer("vq")
     config.losses.l2 = 1 / 0.2532
     config.optim.learning_rate = 2e-4
-    config.eval.update(every=10_000, batch_size=256)
+    config.evaluations.reconstruction.update(every=10_000, batch_size=256)
     config.checkpoint.every = 5_000
-    return common.finish(config, variant)
+    return finish(config, variant)

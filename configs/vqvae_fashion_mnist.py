@@ -11,11 +11,12 @@ Two CPU cores, float32, 13 minutes on a machine that was busy otherwise. Obtaine
 perplexity 366, 0.5625 bits per pixel. No paper has this experiment.
 """
 
-from configs import common
+from configs.parts.defaults import defaults
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
+    config = defaults()
     config.num_steps = 3_000  # 6.4 epochs
     config.batch_size = 128
     config.log_every = 100
@@ -29,5 +30,5 @@ def get_config(variant: str = ""):
     config.optim.learning_rate = 1e-3
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 100
-    config.eval.batch_size = 512
-    return common.finish(config, variant)
+    config.evaluations.reconstruction.batch_size = 512
+    return finish(config, variant)

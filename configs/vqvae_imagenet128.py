@@ -11,17 +11,19 @@ Needs the data set prepared once, as the error on the first run says. The paper 
 no reconstruction metric. Not run here.
 """
 
-from configs import common
+from configs.parts.data import use_imagenet
+from configs.parts.defaults import defaults
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
-    common.imagenet(config, 128)
+    config = defaults()
+    use_imagenet(config, 128)
     config.num_steps = 250_000
     config.batch_size = 128
     for part in (config.model.encoder, config.model.decoder):
         part.hidden_dim, part.res_dim = 256, 256
     config.optim.learning_rate = 2e-4
     config.optim.warmup_steps = 1_000
-    config.eval.batch_size = 256
-    return common.finish(config, variant)
+    config.evaluations.reconstruction.batch_size = 256
+    return finish(config, variant)

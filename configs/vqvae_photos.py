@@ -6,15 +6,16 @@ The longer and wider sibling of quickstart, to compare changes of the model on. 
 paper has numbers on these photographs; not run to its end here yet.
 """
 
-from configs import common
+from configs.parts.defaults import defaults
+from configs.parts.variants import finish
 
 
 def get_config(variant: str = ""):
-    config = common.defaults()
+    config = defaults()
     config.num_steps = 5_000
     config.data.resize = "none"
     config.model.quantizer.codebook_size = 1_024
     config.optim.learning_rate = 5e-4
     config.optim.schedule = "cosine"
     config.optim.warmup_steps = 100
-    return common.finish(config, variant)
+    return finish(config, variant)

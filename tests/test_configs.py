@@ -10,14 +10,14 @@ import pytest
 from ml_collections import ConfigDict
 from rich.console import Console
 
-from configs import common
+from configs.parts.quantizers import QUANTIZERS
 from vq_jax.models.build import build_autoencoder
 from vq_jax.training import run, setup
 
 NAMES = sorted(
     path.stem
     for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py")
-    if path.stem not in ("__init__", "common")
+    if path.stem != "__init__"
 )
 
 
@@ -57,16 +57,16 @@ def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
 def test_the_smoke_variant_takes_two_steps(name, tmp_path):
     config = _config(name, "smoke")
     config.num_steps, config.optim.warmup_steps = 2, 0
-    config.eval.max_images = 8
+    config.evaluations.reconstruction.max_images = 8
     console = Console(record=True, quiet=True)
     assert run.train(config, tmp_path, console) == 0
     assert (tmp_path / "checkpoints" / "2").is_dir()
 
 
-@pytest.mark.parametrize("family", common.QUANTIZERS)
+@pytest.mark.parametrize("family", QUANTIZERS)
 def test_every_quantizer_is_a_variant_of_every_experiment(family):
     config = _config("quickstart", family)
-    assert config.model.quantizer.name == common.QUANTIZERS[family]["name"]
+    assert config.model.quantizer.name == QUANTIZERS[family]["name"]
     setup.prepare(config)
 
 

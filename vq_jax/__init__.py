@@ -4,7 +4,7 @@ VQ means *vector quantised*. `vq_jax.Tokenizer.load(workdir)` is the way in for 
 models; importing the package does no JAX work.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["InputError", "Tokenizer", "__version__"]
 
 from vq_jax.errors import InputError

@@ -16,11 +16,6 @@ def test_a_comma_within_a_variant_starts_no_new_configuration(text, paths):
     assert compare.split_configs(text) == paths
 
 
-def test_a_single_configuration_is_refused():
-    with pytest.raises(InputError, match=r"a\.py:smoke,vq is one; name two"):
-        compare.split_configs("a.py:smoke,vq")
-
-
 def test_labels_are_the_shortest_that_differ():
     assert compare.labels(["x/a.py:smoke", "x/b.py:smoke"]) == ["a", "b"]
     assert compare.labels(["a.py:smoke,vq", "a.py"]) == ["a-smoke-vq", "a"]

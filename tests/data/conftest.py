@@ -16,6 +16,7 @@ DEFAULTS = {
     "kernel": "bicubic",
     "crop": "random",
     "flip": True,
+    "color_prob": 0.0,
     "on_error": "raise",
     "num_threads": 2,
     "prefetch": 4,

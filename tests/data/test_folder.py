@@ -41,7 +41,7 @@ def test_hold_out_depends_on_relative_paths_only(tmp_path):
     assert parts[0] == parts[1]
 
 
-def test_labels_are_sorted_first_level_folders(tmp_path):
+def test_labels_number_the_sorted_top_level_folders(tmp_path):
     write(tmp_path / "zebra" / "deep" / "er" / "1.png", 1)
     write(tmp_path / "ant" / "2.PNG", 2)
     write(tmp_path / "3.jpg", 3)

@@ -67,7 +67,7 @@ def test_broken_files_are_named(tmp_path, name, data, message):
     assert f"train-{name}" in str(caught.value)
 
 
-def test_missing_file_tells_where_to_get_one(tmp_path):
+def test_missing_file_names_where_to_get_one(tmp_path):
     with pytest.raises(InputError, match=r"no t10k-images-.*dataset-fashion-mnist"):
         IdxSource(str(tmp_path), "test")
     with pytest.raises(InputError, match=r"no split 'val'; .*\['train', 'test'\]"):

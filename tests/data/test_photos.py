@@ -8,7 +8,7 @@ from vq_jax.data.sources.photos import PhotosSource
 from vq_jax.errors import InputError
 
 
-def test_no_photograph_is_on_both_sides():
+def test_no_photograph_is_in_both_splits():
     train, test = photos.PHOTOGRAPHS["train"], photos.PHOTOGRAPHS["test"]
     assert set(train).isdisjoint(test)
     assert set(train.values()).isdisjoint(test.values())

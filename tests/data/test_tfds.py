@@ -76,7 +76,7 @@ def test_not_prepared_gives_the_command(tmp_path):
     assert "file_format='array_record'" in prepare_command("cifar10")
 
 
-def test_wrong_names_are_told(prepared, tmp_path):
+def test_wrong_names_are_errors(prepared, tmp_path):
     for name, split, message in [
         ("cifar100x", "train", r"tfds:cifar100x.*similar names: \['cifar100'"),
         ("cifar10/nope", "train", r"BuilderConfig nope not found"),

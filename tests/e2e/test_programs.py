@@ -121,11 +121,3 @@ def test_codes_on_disk_are_those_of_the_tokenizer(run, trained, tmp_path):
     codes = Tokenizer.load(trained).encode(images)
     np.testing.assert_array_equal(source.array(), codes)
     np.testing.assert_array_equal(source[1]["codes"], codes[1])
-
-
-def test_help_names_every_command(run):
-    code, printed = run("--help")
-    assert code == 0
-    for name in ("train", "evaluate", "reconstruct", "tokenize"):
-        assert name in printed
-    assert run("evaluat")[0] == 2

@@ -147,7 +147,7 @@ def test_depth_to_space_shuffles_rows_then_columns_then_channels():
             np.testing.assert_allclose(found[:, i::2, j::2], expected, rtol=1e-5)
 
 
-def test_biases_and_kernels_start_as_those_of_pytorch():
+def test_biases_and_kernels_are_initialised_as_in_pytorch():
     module = ResnetEncoder(**SIZES)
     variables = module.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)
     conv = variables["params"]["conv_out"]

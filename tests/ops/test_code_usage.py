@@ -22,7 +22,7 @@ def test_code_counts_match_bincount(grid, masked):
     np.testing.assert_array_equal(found, [np.bincount(kept.ravel(), minlength=11)])
 
 
-def test_code_counts_tell_codebooks_apart_and_leave_dropped_levels_out():
+def test_code_counts_are_per_codebook_and_leave_dropped_residual_levels_out():
     indices = jnp.asarray([[[0, 2], [0, -1]], [[1, 2], [2, 0]]])
     found = code_usage.code_counts(indices, 3, num_codebooks=2)
     np.testing.assert_array_equal(found, [[2, 1, 1], [1, 0, 2]])
@@ -82,7 +82,7 @@ def test_bits_per_pixel_of_vqgan_f16():
     assert code_usage.bits_per_pixel(256, 1024, 256 * 256) == 0.0390625
 
 
-def test_a_window_counts_whole_batches_and_keeps_the_last_whole_one():
+def test_a_window_counts_undivided_batches_and_keeps_the_last_complete_one():
     window = code_usage.new_window(1, 3)
     batches = jnp.asarray([[[2, 0, 0]], [[1, 1, 0]], [[0, 0, 2]], [[0, 2, 0]]])
     seen = []

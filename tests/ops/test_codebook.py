@@ -33,7 +33,7 @@ def test_statistics_of_parts_add_up_to_those_of_the_whole():
         np.testing.assert_allclose(found, a + b, rtol=1e-6)
 
 
-def test_codes_that_are_never_hit_stay_where_they_are_for_2000_steps():
+def test_codes_that_are_never_used_keep_their_values_for_2000_steps():
     state = codebook.new_codebook(_vectors(0, 4, 8))
     hit_first = codebook.code_statistics(
         jnp.tile(state.codes[:1], (64, 1)), jnp.zeros(64, jnp.int32), 4
@@ -47,7 +47,7 @@ def test_codes_that_are_never_hit_stay_where_they_are_for_2000_steps():
     np.testing.assert_allclose(run(state).codes, state.codes, rtol=1e-3)
 
 
-def test_a_code_hit_again_after_its_count_is_gone_moves_to_its_vectors():
+def test_a_code_used_again_after_its_count_is_gone_moves_to_its_vectors():
     state = codebook.CodebookState(jnp.ones((1, 2)), jnp.zeros(1), jnp.zeros((1, 2)))
     z = jnp.full((4, 2), 7.0)
     statistics = codebook.code_statistics(z, jnp.zeros(4, jnp.int32), 1)
@@ -95,7 +95,7 @@ def test_sampled_vectors_are_rows_and_none_comes_twice():
     assert not np.array_equal(rows, other)
 
 
-def test_more_codes_than_vectors_start_all_different_and_near_their_vector():
+def test_more_codes_than_vectors_are_all_different_and_near_their_vector():
     z = _vectors(0, 5, 3)
     rows = codebook.sample_vectors(z, 17, jax.random.key(1))
     assert len(np.unique(np.asarray(rows), axis=0)) == 17

@@ -6,30 +6,30 @@ import pytest
 
 from vq_jax.ops import digits
 
-LEVELS = (4, 3, 5)
+RADICES = (4, 3, 5)
 
 
 def test_the_orders_count_as_numerals_do():
     # All numerals in the order of counting, the last digit turning fastest.
-    numerals = jnp.asarray(list(itertools.product(*map(range, LEVELS))))
+    numerals = jnp.asarray(list(itertools.product(*map(range, RADICES))))
     np.testing.assert_array_equal(
-        digits.to_index(numerals, LEVELS, "big"), np.arange(60)
+        digits.to_index(numerals, RADICES, "big"), np.arange(60)
     )
     np.testing.assert_array_equal(
-        digits.to_index(numerals[:, ::-1], LEVELS[::-1], "little"), np.arange(60)
+        digits.to_index(numerals[:, ::-1], RADICES[::-1], "little"), np.arange(60)
     )
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
-@pytest.mark.parametrize("levels", [LEVELS, (2,) * 6, (1, 7), (9,)])
-def test_every_index_has_its_own_digits_and_back(order, levels):
-    size = int(np.prod(levels))
+@pytest.mark.parametrize("radices", [RADICES, (2,) * 6, (1, 7), (9,)])
+def test_every_index_has_its_own_digits_and_back(order, radices):
+    size = int(np.prod(radices))
     indices = jnp.arange(size)
-    found = np.asarray(digits.from_index(indices, levels, order))
+    found = np.asarray(digits.from_index(indices, radices, order))
     assert len(np.unique(found, axis=0)) == size
     assert np.all(found >= 0)
-    assert np.all(found < np.asarray(levels))
-    again = digits.to_index(jnp.asarray(found), levels, order)
+    assert np.all(found < np.asarray(radices))
+    again = digits.to_index(jnp.asarray(found), radices, order)
     np.testing.assert_array_equal(again, indices)
 
 
@@ -41,7 +41,7 @@ def test_the_orders_name_the_weight_of_the_first_digit():
 
 def test_a_grid_of_indices_keeps_its_shape():
     indices = jnp.asarray([[0, 59, 7], [12, 30, 1]])
-    found = digits.from_index(indices, LEVELS, "little")
+    found = digits.from_index(indices, RADICES, "little")
     np.testing.assert_array_equal(found[0, 1], [3, 2, 4])
     np.testing.assert_array_equal(found[1, 0], [0, 0, 1])  # 12 = 4 * 3
-    np.testing.assert_array_equal(digits.to_index(found, LEVELS, "little"), indices)
+    np.testing.assert_array_equal(digits.to_index(found, RADICES, "little"), indices)

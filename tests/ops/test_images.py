@@ -4,16 +4,16 @@ import pytest
 
 from vq_jax.ops import images
 
-LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+INTENSITIES = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
 
 
-def test_round_trip_is_the_identity_on_all_levels():
-    pixels = images.from_uint8(jnp.asarray(LEVELS))
-    np.testing.assert_array_equal(images.to_uint8(pixels), LEVELS)
+def test_round_trip_is_the_identity_on_all_intensities():
+    pixels = images.from_uint8(jnp.asarray(INTENSITIES))
+    np.testing.assert_array_equal(images.to_uint8(pixels), INTENSITIES)
 
 
 def test_range_is_minus_one_to_one_in_float32():
-    pixels = images.from_uint8(jnp.asarray(LEVELS))
+    pixels = images.from_uint8(jnp.asarray(INTENSITIES))
     assert pixels.dtype == jnp.float32
     assert pixels.min() == -1.0
     assert pixels.max() == 1.0
@@ -21,7 +21,7 @@ def test_range_is_minus_one_to_one_in_float32():
     np.testing.assert_allclose(steps, 2 / 255, atol=1.2e-7)  # one rounding near 1
 
 
-def test_to_uint8_clips_and_rounds_to_the_nearest_level():
+def test_to_uint8_clips_and_rounds_to_the_nearest_intensity():
     pixels = jnp.asarray([-3.0, -1.001, 100.4 / 127.5 - 1, 100.6 / 127.5 - 1, 1.5])
     found = images.to_uint8(pixels.reshape(1, 1, 1, 5))
     np.testing.assert_array_equal(found.ravel(), [0, 0, 100, 101, 255])

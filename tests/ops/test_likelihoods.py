@@ -14,7 +14,9 @@ from vq_jax.testing import reference
 
 WITH_DENSITY = [x for x in likelihoods.ALL if x.nll is not None]
 TWO_PARAMETERS = [likelihoods.DISCRETIZED_LOGISTIC, likelihoods.LOGIT_LAPLACE]
-ALL_LEVELS = image_ops.from_uint8(jnp.arange(256, dtype=jnp.uint8)[None, None, :, None])
+ALL_INTENSITIES = image_ops.from_uint8(
+    jnp.arange(256, dtype=jnp.uint8)[None, None, :, None]
+)
 
 
 def by_name(x):
@@ -24,24 +26,24 @@ def by_name(x):
 def random_inputs(likelihood, channels=3, dtype=jnp.float32):
     rng = np.random.default_rng(0)
     outputs = rng.normal(size=(2, 4, 5, channels * likelihood.outputs_per_channel))
-    levels = rng.integers(0, 256, (2, 4, 5, channels))
-    images = image_ops.from_uint8(jnp.asarray(levels, jnp.uint8))
+    intensities = rng.integers(0, 256, (2, 4, 5, channels))
+    images = image_ops.from_uint8(jnp.asarray(intensities, jnp.uint8))
     return jnp.asarray(outputs, dtype), images
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def nll_of_levels(likelihood, first, log_scale):
-    """The nll of each of the 256 levels under one pair of outputs."""
+def nll_of_intensities(likelihood, first, log_scale):
+    """The nll of each of the 256 intensities under one pair of outputs."""
     pair = jnp.stack([first, log_scale])[None, None, None]
     outputs = jnp.broadcast_to(pair, (1, 1, 256, 2))
-    return likelihood.nll(outputs, ALL_LEVELS)[0, 0, :, 0]
+    return likelihood.nll(outputs, ALL_INTENSITIES)[0, 0, :, 0]
 
 
 # The clamp is at -7, so scales below it must behave like it.
 @pytest.mark.parametrize("log_scale", [-1e4, -7.0, -3.0, 0.0, 4.0, 30.0])
 @pytest.mark.parametrize("mean", [-2.0, -1.0, -0.31, 0.002, 0.7, 1.0])
 def test_discretized_logistic_sums_to_one(mean, log_scale):
-    nll = nll_of_levels(likelihoods.DISCRETIZED_LOGISTIC, mean, log_scale)
+    nll = nll_of_intensities(likelihoods.DISCRETIZED_LOGISTIC, mean, log_scale)
     assert np.exp(-np.float64(nll)).sum() == pytest.approx(1.0, abs=2e-6)
 
 
@@ -49,17 +51,17 @@ def test_discretized_logistic_sums_to_one(mean, log_scale):
 @hypothesis.given(mean=st.floats(-1.5, 1.5), log_scale=st.floats(-6.9, 5.0))
 def test_discretized_logistic_is_a_difference_of_cdfs(mean, log_scale):
     mean, log_scale = np.asarray([[mean], [log_scale]], np.float32)
-    found = nll_of_levels(likelihoods.DISCRETIZED_LOGISTIC, mean[0], log_scale[0])
+    found = nll_of_intensities(likelihoods.DISCRETIZED_LOGISTIC, mean[0], log_scale[0])
     probs = reference.discretized_logistic(mean, log_scale)[0]
     digits = probs > 1e-300  # The definition itself underflows below.
-    # Float32 places the mean to 1.5e-5 of a level; the narrowest scale is 1 / 8.6.
+    # Float32 places the mean to 1.5e-5 of a intensity; the narrowest scale is 1 / 8.6.
     np.testing.assert_allclose(
         found[digits], -np.log(probs[digits]), rtol=2e-6, atol=2e-4
     )
 
 
 def test_discretized_logistic_clamps_the_log_scale():
-    nll = functools.partial(nll_of_levels, likelihoods.DISCRETIZED_LOGISTIC, 0.1)
+    nll = functools.partial(nll_of_intensities, likelihoods.DISCRETIZED_LOGISTIC, 0.1)
     np.testing.assert_array_equal(nll(-20.0), nll(likelihoods.MIN_LOG_SCALE))
     assert np.any(nll(-6.9) != nll(likelihoods.MIN_LOG_SCALE))
 
@@ -69,15 +71,17 @@ def test_discretized_logistic_clamps_the_log_scale():
 @pytest.mark.parametrize("mean", [-1e30, -50.0, 0.0, 1.0, 1e30])
 def test_nll_and_gradients_are_finite_at_extremes(likelihood, mean, log_scale):
     if likelihood is likelihoods.LOGIT_LAPLACE and log_scale == 1e30:
-        log_scale = 1e20  # 256 levels of 1e30 are fine too, but let sums stay finite.
-    loss = lambda *args: nll_of_levels(likelihood, *args).sum()  # noqa: E731
+        log_scale = (
+            1e20  # 256 intensities of 1e30 are fine too, but let sums stay finite.
+        )
+    loss = lambda *args: nll_of_intensities(likelihood, *args).sum()  # noqa: E731
     value, grads = jax.value_and_grad(loss, argnums=(0, 1))(mean, log_scale)
     assert np.isfinite([value, *grads]).all()
 
 
 @pytest.mark.parametrize("likelihood", TWO_PARAMETERS, ids=by_name)
 def test_gradient_moves_the_location_towards_the_image(likelihood):
-    grad = jax.grad(lambda m: nll_of_levels(likelihood, m, -2.0)[200])
+    grad = jax.grad(lambda m: nll_of_intensities(likelihood, m, -2.0)[200])
     assert grad(-1.0) < 0
     assert grad(3.0) > 0
 
@@ -86,15 +90,15 @@ def test_categorical_is_the_cross_entropy():
     logits, images = random_inputs(likelihoods.CATEGORICAL)
     found = likelihoods.CATEGORICAL.nll(logits, images)
     probs = reference.categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
-    level = np.asarray(image_ops.to_uint8(images)).astype(int)
-    expected = -np.log(np.take_along_axis(probs, level[..., None], -1)[..., 0])
+    intensity = np.asarray(image_ops.to_uint8(images)).astype(int)
+    expected = -np.log(np.take_along_axis(probs, intensity[..., None], -1)[..., 0])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_categorical_mean_is_the_expected_level():
+def test_categorical_mean_is_the_expected_intensity():
     logits, _ = random_inputs(likelihoods.CATEGORICAL)
     probs = reference.categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
-    expected = (probs * reference.LEVELS).sum(-1) / 127.5 - 1
+    expected = (probs * reference.INTENSITIES).sum(-1) / 127.5 - 1
     found = likelihoods.CATEGORICAL.mean(logits, 3)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -103,8 +107,8 @@ def test_categorical_mean_is_the_expected_level():
 @hypothesis.given(mu=st.floats(-3.0, 3.0), log_scale=st.floats(-3.0, 3.0))
 def test_logit_laplace_is_the_density_of_the_mapped_image(mu, log_scale):
     mu, log_scale = np.asarray([[mu], [log_scale]], np.float32)
-    found = nll_of_levels(likelihoods.LOGIT_LAPLACE, mu[0], log_scale[0])
-    x = 0.1 + 0.8 * reference.LEVELS / 255
+    found = nll_of_intensities(likelihoods.LOGIT_LAPLACE, mu[0], log_scale[0])
+    x = 0.1 + 0.8 * reference.INTENSITIES / 255
     b = np.exp(log_scale.astype(np.float64))
     expected = -np.log(reference.logit_laplace(x, mu, b))
     # A distance of float32 logits, good to 1e-6, is divided by b >= 0.05.

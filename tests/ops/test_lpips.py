@@ -17,7 +17,7 @@ def _definition(a, b):
 
 
 def test_the_distance_follows_its_definition():
-    found = lpips.tap_distance(*map(jnp.asarray, (A, B, WEIGHTS)))
+    found = lpips.feature_distance(*map(jnp.asarray, (A, B, WEIGHTS)))
     np.testing.assert_allclose(found, _definition(A, B), rtol=1e-5)
 
 
@@ -33,7 +33,7 @@ def test_empty_features_stay_empty_and_pass_no_gradient():
     np.testing.assert_array_equal(lpips.unit_normalise(empty), 0.0)
     grad = jax.grad(
         lambda x: jnp.sum(
-            lpips.tap_distance(x, jnp.asarray(B[:1, :2, :2]), jnp.asarray(WEIGHTS))
+            lpips.feature_distance(x, jnp.asarray(B[:1, :2, :2]), jnp.asarray(WEIGHTS))
         )
     )(empty)
     np.testing.assert_array_equal(grad, 0.0)
@@ -41,7 +41,7 @@ def test_empty_features_stay_empty_and_pass_no_gradient():
 
 def test_bfloat16_features_are_compared_in_float32():
     a, b = (jnp.asarray(x).astype(jnp.bfloat16) for x in (A, B))
-    found = lpips.tap_distance(a, b, jnp.asarray(WEIGHTS))
+    found = lpips.feature_distance(a, b, jnp.asarray(WEIGHTS))
     assert found.dtype == jnp.float32
     expected = _definition(*(np.asarray(x, np.float32) for x in (a, b)))
     np.testing.assert_allclose(found, expected, rtol=1e-5)

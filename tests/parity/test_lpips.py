@@ -13,7 +13,7 @@ from vq_jax.models.perceptual.lpips import Lpips
 from vq_jax.pretrained.lpips import load_lpips
 from vq_jax.testing.goldens import load, named_weight, tiny_images
 
-WIDTHS = {"vgg16": (2, 3, 4, 5, 5), "alexnet": (3, 4, 5, 4, 4)}
+CHANNELS = {"vgg16": (2, 3, 4, 5, 5), "alexnet": (3, 4, 5, 4, 4)}
 
 
 def _tiny_params(net, model, images):
@@ -38,11 +38,11 @@ def _tiny_params(net, model, images):
     )
 
 
-@pytest.mark.parametrize("net", WIDTHS)
+@pytest.mark.parametrize("net", CHANNELS)
 def test_tiny_nets_and_their_gradient(net):
     golden = load(f"lpips_tiny_{net}")
     images, others = jnp.asarray(tiny_images())
-    model = Lpips(net=net, widths=WIDTHS[net])
+    model = Lpips(net=net, channels=CHANNELS[net])
     params = _tiny_params(net, model, images)
 
     def distance(images):
@@ -58,7 +58,7 @@ def test_tiny_nets_and_their_gradient(net):
     )
 
 
-@pytest.mark.parametrize("net", WIDTHS)
+@pytest.mark.parametrize("net", CHANNELS)
 def test_real_nets_on_photographs(net):
     image = data.astronaut()[:128, 160:288].astype(np.float32) / 127.5 - 1
     others = [image[::-1], image * 0.5, np.roll(image, 4, 1)]

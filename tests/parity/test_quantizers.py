@@ -83,11 +83,11 @@ def test_averaged_codes_and_their_update(name):
     state = codebook.new_codebook(jnp.asarray(golden["codes"][0]))
     variables = {base.STATE: {"state": state}}
     check_pass(module, variables, golden)
-    _, recorded = module.apply(
+    _, collections = module.apply(
         variables, image(golden["z"]), train=True, mutable=[base.STATISTICS]
     )
     _, updated = module.apply(
-        {**variables, **recorded}, method="update", mutable=[base.STATE]
+        {**variables, **collections}, method="update", mutable=[base.STATE]
     )
     after = updated[base.STATE]["state"]
     close(after.counts, golden["counts_after"][0])

@@ -15,17 +15,17 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
+from configs.parts.adversarial import ADVERSARIAL
+from vq_jax.losses.adversarial_objective import AdversarialObjective
 from vq_jax.models.build import build_autoencoder
 from vq_jax.models.decoders.resnet import ResnetDecoder
 from vq_jax.models.discriminators.patchgan import PatchDiscriminator
 from vq_jax.models.encoders.resnet import ResnetEncoder
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.pretrained import taming
+from vq_jax.testing import steps
 from vq_jax.testing.goldens import load, named_weight
-from vq_jax.training import gan_step
-from vq_jax.training.discriminator import create_discriminator
-from vq_jax.training.game import Game
-from vq_jax.training.state import AdversarialState, create_state
+from vq_jax.training.state import AdversarialState
 
 SIZES = {
     "base_dim": 4,
@@ -155,7 +155,7 @@ def _vqgan():
     )
 
 
-def test_a_whole_step_of_both_sides(step_golden):
+def test_a_whole_step_of_generator_and_discriminator(step_golden):
     """G and D after one step of Adam, in the reference's order, with adaptive weight.
 
     Adam's first step is learning_rate x sign(gradient) almost everywhere, so parameters
@@ -165,20 +165,11 @@ def test_a_whole_step_of_both_sides(step_golden):
     golden = step_golden
     model, module = _vqgan(), PatchDiscriminator(**DISC)
     tx, disc_tx = (optax.adam(LEARNING_RATE, 0.5, 0.9) for _ in range(2))
-    step = gan_step.make_gan_step(
-        model,
-        module,
-        tx,
-        disc_tx,
-        Game(fakes="updated"),
-        loss_weights={"l1": 1.0, "quantizer": 1.0},
-    )
-    autoencoder = create_state(
-        model, tx, jax.random.key(0), image_size=16, ema_decay=0.0
-    )
-    opponent = create_discriminator(
-        module, disc_tx, jax.random.key(0), image_size=16, channels=3
-    )
+    alone = steps.vae_step(model, tx, {"l1": 1.0, "quantizer": 1.0})
+    objective = AdversarialObjective(**{**ADVERSARIAL, "fakes": "updated"})
+    step = steps.gan_step(alone, module, disc_tx, objective)
+    state = steps.init_gan(step, jax.random.key(0))
+    autoencoder, discriminator = state.generator, state.discriminator
     flat = {k: v for k, v in weights(golden, "").items() if not k.startswith("disc.")}
     before = nested(taming.convert(flat))
     assert jax.tree.map(jnp.shape, before) == jax.tree.map(
@@ -186,7 +177,7 @@ def test_a_whole_step_of_both_sides(step_golden):
     )
     state = AdversarialState(
         autoencoder.replace(params=before),
-        opponent.replace(
+        discriminator.replace(
             params=nested(taming.convert_discriminator(disc_state(golden))[0])
         ),
     )

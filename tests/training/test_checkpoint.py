@@ -10,8 +10,8 @@ from vq_jax import sharding
 from vq_jax.data import pipeline
 from vq_jax.models.quantizers import base
 from vq_jax.testing import quantizers, tiny
-from vq_jax.training.checkpoint import Checkpointer
 from vq_jax.training.state import TrainState
+from vq_jax.workdirs.checkpoint import Checkpointer
 
 # Every kind of state that there is.
 CASES = [
@@ -53,9 +53,8 @@ def test_the_state_of_a_family_survives_bit_for_bit(case, tmp_path, batches):
         variables={base.STATE: variables[base.STATE]},
         opt_state=optax.adam(1e-3).init(params),
         ema_params={},
-        usage={},
     )
-    checkpointer = Checkpointer(tmp_path, quickstart.get_config("smoke"))
+    checkpointer = Checkpointer(tmp_path, quickstart.get_config("smoke"), "")
     checkpointer.save(1, state, batches)
     checkpointer.wait()
     mesh = sharding.make_mesh(data=-1, fsdp=1)

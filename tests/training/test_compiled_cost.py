@@ -7,13 +7,12 @@ import pytest
 from jax import lax
 
 from configs import vqgan_imagenet256
+from vq_jax.losses.adversarial_objective import build_adversarial_objective
 from vq_jax.models.build import build_autoencoder, build_discriminator
 from vq_jax.ops import convolution
-from vq_jax.training import gan_step, vae_step
-from vq_jax.training.discriminator import create_discriminator
-from vq_jax.training.game import make_game
-from vq_jax.training.state import AdversarialState, create_state
+from vq_jax.testing import steps
 
+KEY = jax.random.key(0)
 WEIGHTS = {"l1": 1.0, "quantizer": 1.0}
 
 
@@ -37,26 +36,15 @@ def test_a_discriminator_costs_no_second_pass_through_the_decoder(optimised):
     model = build_autoencoder(config.model, channels=3)
     discriminator = build_discriminator(config.discriminator, config.model.dtype)
     tx = optax.adam(1e-4)
-
-    def init(key):
-        return AdversarialState(
-            create_state(model, tx, key, image_size=256, ema_decay=0.0),
-            create_discriminator(
-                discriminator, tx, jax.random.clone(key), image_size=256, channels=3
-            ),
-        )
-
-    state = jax.eval_shape(init, jax.random.key(0))
+    alone = steps.vae_step(model, tx, WEIGHTS)
+    objective = build_adversarial_objective(config)
+    both = steps.gan_step(alone, discriminator, tx, objective)
+    state = jax.eval_shape(lambda key: steps.init_gan(both, key, 256), KEY)
     batch = {"image": jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.uint8)}
 
     def flops(step, state):
-        compiled = jax.jit(step).lower(state, batch, jax.random.key(0)).compile()
+        compiled = jax.jit(step).lower(state, batch, KEY).compile()
         return compiled.cost_analysis()["flops"]
 
-    alone = vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS)
-    game = make_game(config.adversarial)
-    both = gan_step.make_gan_step(
-        model, discriminator, tx, tx, game, loss_weights=WEIGHTS
-    )
     ratio = flops(both, state) / flops(alone, state.generator)
     assert 1.0 < ratio < 1.1

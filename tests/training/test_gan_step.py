@@ -1,4 +1,4 @@
-import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -6,58 +6,48 @@ import numpy as np
 import optax
 import pytest
 
+from configs import vqgan_stability
+from configs.parts.adversarial import ADVERSARIAL
 from vq_jax import sharding
 from vq_jax.losses import adversarial
+from vq_jax.losses.adversarial_objective import AdversarialObjective
 from vq_jax.models.discriminators.patchgan import PatchDiscriminator
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.ops import images as image_ops
-from vq_jax.testing import tiny
-from vq_jax.training import gan_step, generator, vae_step
-from vq_jax.training.discriminator import BALANCE, create_discriminator
-from vq_jax.training.game import Game
-from vq_jax.training.state import AdversarialState, create_state
+from vq_jax.testing import steps, tiny
+from vq_jax.training.discriminator_trainer import BALANCE
+from vq_jax.training.tasks.build import build_task
+from vq_jax.training.vae_step import VaeStep
 
 WEIGHTS = {"l1": 1.0, "quantizer": 1.0}
 KEY = jax.random.key(7)
 PATCHGAN = {"base_dim": 4, "num_layers": 1}
+SGD = optax.sgd(0.1)
 
 
+def _objective(**fields):
+    return AdversarialObjective(**{**ADVERSARIAL, **fields})
+
+
+DEFAULT = _objective()
+
+
+@functools.cache
 def _make(
-    game=None,
+    objective=DEFAULT,
     *,
     quantizer="vq",
-    tx=None,
-    disc_tx=None,
+    tx=SGD,
+    disc_tx=SGD,
     norm="batch",
     dtype="float32",
-    ema_decay=0.0,
-    **options,
+    **fields,
 ):
-    model = tiny.model(quantizer, dtype=dtype)
+    """A step, a state at its start, and the step compiled."""
+    alone = steps.vae_step(tiny.model(quantizer, dtype=dtype), tx, WEIGHTS, **fields)
     discriminator = PatchDiscriminator(**PATCHGAN, norm=norm, dtype=dtype)
-    tx = optax.sgd(0.1) if tx is None else tx
-    disc_tx = optax.sgd(0.1) if disc_tx is None else disc_tx
-
-    def init(key):
-        keys = jax.random.split(key)
-        return AdversarialState(
-            create_state(model, tx, keys[0], image_size=16, ema_decay=ema_decay),
-            create_discriminator(
-                discriminator, disc_tx, keys[1], image_size=16, channels=3
-            ),
-        )
-
-    step = gan_step.make_gan_step(
-        model,
-        discriminator,
-        tx,
-        disc_tx,
-        game or Game(),
-        loss_weights=WEIGHTS,
-        ema_decay=ema_decay,
-        **options,
-    )
-    return model, discriminator, jax.jit(init)(jax.random.key(0)), jax.jit(step)
+    step = steps.gan_step(alone, discriminator, disc_tx, objective)
+    return step, steps.init_gan(step, jax.random.key(0)), jax.jit(step)
 
 
 def _equal(a, b):
@@ -76,8 +66,8 @@ def _close(a, b, rtol=2e-4, atol=2e-6):
 
 
 def test_nothing_of_the_discriminator_moves_before_its_start():
-    game = Game(disc_start=2, gen_start=2, lecam_weight=0.1, r1_weight=1.0)
-    *_, state, step = _make(game, disc_tx=optax.adam(1e-2))
+    objective = _objective(disc_start=2, gen_start=2, lecam_weight=0.1, r1_weight=1.0)
+    _, state, step = _make(objective, disc_tx=optax.adam(1e-2))
     moved = []
     for i in range(4):
         new, _ = step(state, tiny.batch(8, seed=i), KEY)
@@ -88,10 +78,11 @@ def test_nothing_of_the_discriminator_moves_before_its_start():
     assert int(state.step) == 4
 
 
-def test_the_generator_hears_nothing_before_its_start():
-    game = Game(gen_start=2, gen_ramp=1, weighting="fixed", weight=0.5)
-    model, _, state, step = _make(game)
-    alone = jax.jit(vae_step.make_vae_step(model, optax.sgd(0.1), loss_weights=WEIGHTS))
+def test_the_adversarial_loss_does_not_act_before_its_start():
+    made, state, step = _make(
+        _objective(gen_start=2, gen_ramp=1, weighting="fixed", weight=0.5)
+    )
+    alone = jax.jit(VaeStep(autoencoder=made.autoencoder, objective=made.objective))
     apart, weights = state.generator, []
     for i in range(4):
         state, metrics = step(state, tiny.batch(8, seed=i), KEY)
@@ -111,17 +102,15 @@ def test_a_ramp_at_start_minus_one_start_and_start_plus_one(length):
 
 def test_the_update_is_that_of_the_sum_of_losses():
     """Against one gradient of the whole objective, with the weight as a constant."""
-    game = Game(max_weight=1e4)
-    model, discriminator, state, step = _make(game)
+    made, state, step = _make()
+    model, discriminator = made.autoencoder.model, made.discriminator.module
     batch = tiny.batch(8)
     images = image_ops.from_uint8(batch["image"])
     new, metrics = step(state, batch, KEY)
 
     def recon_of(params):
-        output, _ = generator.forward(
-            model, params, state.generator.variables, images, {}
-        )
-        return output
+        variables = state.generator.variables
+        return made.autoencoder.forward(params, variables, images, {})[0]
 
     def image_loss(params):
         return jnp.mean(jnp.abs(recon_of(params).recon - images))
@@ -158,16 +147,17 @@ def _stats(state):
 
 
 def test_the_discriminator_minimises_its_loss_on_the_same_reconstructions():
-    model, discriminator, state, step = _make(Game(weight=0.0))
+    made, state, step = _make(_objective(weight=0.0))
     batch = tiny.batch(8)
     images = image_ops.from_uint8(batch["image"])
     new, metrics = step(state, batch, KEY)
-    output, _ = generator.forward(
-        model, state.generator.params, state.generator.variables, images, {}
+    generator = state.generator
+    output, _ = made.autoencoder.forward(
+        generator.params, generator.variables, images, {}
     )
 
     def logits(params, shown):
-        return discriminator.apply(
+        return made.discriminator.module.apply(
             {"params": params, **_stats(state)},
             shown,
             train=True,
@@ -186,9 +176,8 @@ def test_the_discriminator_minimises_its_loss_on_the_same_reconstructions():
 
 
 def test_updated_fakes_come_from_the_updated_generator():
-    shared, updated = (Game(fakes=name) for name in ("shared", "updated"))
-    *_, state, step = _make(shared)
-    *_, other_step = _make(updated)
+    _, state, step = _make()
+    *_, other_step = _make(_objective(fakes="updated"))
     new, metrics = step(state, tiny.batch(8), KEY)
     other, other_metrics = other_step(state, tiny.batch(8), KEY)
     _close(new.generator.params, other.generator.params, rtol=1e-6, atol=1e-7)
@@ -201,10 +190,12 @@ def test_updated_fakes_come_from_the_updated_generator():
 @pytest.mark.parametrize("fakes", ["shared", "updated"])
 def test_a_batch_in_parts_is_the_batch(fakes):
     # A fixed weight and no batch statistics: those are each part's own.
-    game = Game(weighting="fixed", lecam_weight=0.1, r1_weight=0.1, fakes=fakes)
+    objective = _objective(
+        weighting="fixed", lecam_weight=0.1, r1_weight=0.1, fakes=fakes
+    )
     results = []
     for accumulation in (1, 4):
-        *_, state, step = _make(game, norm="none", accumulation=accumulation)
+        _, state, step = _make(objective, norm="none", accumulation=accumulation)
         results.append(step(state, tiny.batch(8), KEY))
     _close(results[0][0], results[1][0], rtol=1e-4)
     for name in ("train/loss", "train/discriminator", "train/disc_grad_norm"):
@@ -214,8 +205,8 @@ def test_a_batch_in_parts_is_the_batch(fakes):
 @pytest.mark.parametrize("mesh", [(8, 1), (4, 2)])
 def test_every_mesh_gives_the_same_run(mesh, monkeypatch):
     monkeypatch.setattr(sharding, "MIN_SHARDED_SIZE", 1)
-    game = Game(lecam_weight=0.1, r1_weight=0.1, r1_every=1)
-    *_, state, step = _make(game)
+    objective = _objective(lecam_weight=0.1, r1_weight=0.1, r1_every=1)
+    _, state, step = _make(objective)
     expected = state
     for i in range(2):
         expected, metrics = step(expected, tiny.batch(8, seed=i), KEY)
@@ -237,7 +228,7 @@ def test_every_mesh_gives_the_same_run(mesh, monkeypatch):
 def test_bfloat16_keeps_weights_and_statistics_in_float32():
     found, expected = [], []
     for dtype, metrics in (("bfloat16", found), ("float32", expected)):
-        *_, state, step = _make(quantizer="none", dtype=dtype)
+        _, state, step = _make(quantizer="none", dtype=dtype)
         state, values = step(state, tiny.batch(8), KEY)
         metrics.append(values)
         dtypes = {leaf.dtype for leaf in jax.tree.leaves(state.discriminator.variables)}
@@ -247,7 +238,7 @@ def test_bfloat16_keeps_weights_and_statistics_in_float32():
 
 
 def test_lecam_averages_follow_the_logits():
-    *_, state, step = _make(Game(lecam_weight=0.1, lecam_decay=0.75))
+    _, state, step = _make(_objective(lecam_weight=0.1, lecam_decay=0.75))
     new, metrics = step(state, tiny.batch(8), KEY)
     balance = new.discriminator.variables[BALANCE]
     for side in ("real", "fake"):
@@ -257,20 +248,23 @@ def test_lecam_averages_follow_the_logits():
 
 def test_r1_is_computed_at_its_interval_and_remembered_between():
     # The discriminator does not learn, so that only the penalty's own step can tell.
-    *_, state, step = _make(
-        Game(r1_weight=1.0, r1_every=2), disc_tx=optax.set_to_zero()
+    _, state, step = _make(
+        _objective(r1_weight=1.0, r1_every=2), disc_tx=optax.set_to_zero()
     )
     values, norms = [], []
     for i in range(4):
-        state, metrics = step(state, tiny.batch(8, seed=i), KEY)
+        # One batch twice, so that only the penalty makes the gradients differ.
+        state, metrics = step(state, tiny.batch(8, seed=i // 2), KEY)
         values.append(float(metrics["train/r1"]))
         norms.append(float(metrics["train/disc_grad_norm"]))
     assert values[0] == values[1] > 0.0
     assert values[2] == values[3] != values[0]
+    assert norms[0] > 2.0 * norms[1]
+    assert norms[2] > 2.0 * norms[3]
 
 
 def test_augmentation_draws_anew_each_step_and_the_same_again():
-    *_, state, step = _make(Game(augment=("color", "translation", "cutout")))
+    _, state, step = _make(_objective(augment=("color", "translation", "cutout")))
     batch = tiny.batch(8)
     again = [step(state, batch, KEY)[1]["train/logits_real"] for _ in range(2)]
     assert again[0] == again[1]
@@ -284,7 +278,7 @@ def test_frozen_modules_stay_bit_for_bit():
         {"learns": optax.adamw(1e-2), "frozen": optax.set_to_zero()},
         lambda params: {k: "frozen" if k in frozen else "learns" for k in params},
     )
-    *_, state, step = _make(quantizer="vq_ema", tx=tx, ema_decay=0.9, frozen=frozen)
+    _, state, step = _make(quantizer="vq_ema", tx=tx, ema_decay=0.9, frozen=frozen)
     new = state
     for i in range(3):
         new, _ = step(new, tiny.batch(8, seed=i), KEY)
@@ -296,15 +290,20 @@ def test_frozen_modules_stay_bit_for_bit():
     assert _moved(after.params["decoder"], before.params["decoder"])
 
 
-def test_actnorm_starts_on_the_first_reconstructions():
-    model, discriminator, state, _ = _make(norm="actnorm")
-    start = gan_step.make_start(model, discriminator, codes=False)
-    batch = tiny.batch(8)
-    started = jax.jit(start)(state, batch, KEY)
+def test_discriminator_needs_it_on_the_first_reconstructions():
+    config = vqgan_stability.get_config("smoke,none")
+    config.data.image_size = 16
+    assert not build_task(config).needs_data_init
+    config.discriminator.norm = "actnorm"
+    task = build_task(config)
+    assert task.needs_data_init
+    state, batch = jax.jit(task.init)(KEY), tiny.batch(8)
+    started = jax.jit(task.init_from_data)(state, batch, KEY)
     _equal(started.generator, state.generator)
     images = image_ops.from_uint8(batch["image"])
-    recon = model.apply({"params": state.generator.params}, images, train=False).recon
-    _, seen = discriminator.apply(
+    params = {"params": state.generator.params}
+    recon = jax.jit(lambda p: task.model.apply(p, images, train=False).recon)(params)
+    _, seen = task.discriminator.module.apply(
         {"params": started.discriminator.params},
         recon,
         train=True,
@@ -313,15 +312,16 @@ def test_actnorm_starts_on_the_first_reconstructions():
     normed = seen["intermediates"]["norm_1"]["__call__"][0]
     np.testing.assert_allclose(normed.mean((0, 1, 2)), 0.0, atol=1e-4)
     np.testing.assert_allclose(normed.std((0, 1, 2), ddof=1), 1.0, rtol=5e-3)
-    assert gan_step.make_start(model, PatchDiscriminator(), codes=False) is None
 
 
 @pytest.mark.parametrize("norm", ["batch", "actnorm", "spectral", "none"])
 def test_the_discriminator_learns_to_tell(norm):
     # The generator does not move, so that there is something to tell.
-    game = dataclasses.replace(Game(), weight=0.0)
-    *_, state, step = _make(
-        game, norm=norm, tx=optax.set_to_zero(), disc_tx=optax.adam(5e-3)
+    _, state, step = _make(
+        _objective(weight=0.0),
+        norm=norm,
+        tx=optax.set_to_zero(),
+        disc_tx=optax.adam(5e-3),
     )
     for _ in range(60):
         state, metrics = step(state, tiny.batch(8), KEY)

@@ -3,13 +3,13 @@ import numpy as np
 import optax
 import pytest
 
-from configs import common
+from configs.parts.defaults import defaults
 from vq_jax.errors import InputError
 from vq_jax.training import optim
 
 
 def _config(**fields):
-    config = common.defaults().optim
+    config = defaults().optim
     config.update(fields)
     return config
 

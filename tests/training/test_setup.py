@@ -16,7 +16,7 @@ from vq_jax.training.setup import prepare
         ("losses.l2", -1.0),
         ("optim.learning_rate", -1.0),
         ("checkpoint.keep", 0),
-        ("eval.every", -1),
+        ("evaluations.reconstruction.every", -1),
         ("model.quantizer.decay", 1.5),
         ("model.quantizer.codebook_size", 0),
     ],
@@ -79,8 +79,7 @@ def test_an_adaptive_weight_needs_a_decoder_that_learns():
 
 
 def test_an_unknown_perceptual_net_is_named():
-    config = quickstart.get_config("smoke")
-    config.losses.perceptual = 1.0
+    config = quickstart.get_config("smoke,perceptual")
     config.perceptual.net = "vgg"
     with pytest.raises(InputError, match=r"config.perceptual.net='vgg' is unknown"):
         prepare(config)
@@ -89,7 +88,9 @@ def test_an_unknown_perceptual_net_is_named():
 def test_a_discriminator_does_not_change_the_initial_model():
     # Else VQ-VAE and VQGAN of one seed would differ by more than their losses.
     states = [
-        jax.jit(prepare(vqgan_stability.get_config(variant)).init)(jax.random.key(3))
+        jax.jit(prepare(vqgan_stability.get_config(variant)).task.init)(
+            jax.random.key(3)
+        )
         for variant in ("smoke", "smoke,vqvae")
     ]
     jax.tree.map(np.testing.assert_array_equal, states[0].generator, states[1])

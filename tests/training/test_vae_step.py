@@ -7,9 +7,7 @@ import pytest
 from vq_jax import sharding
 from vq_jax.ops import code_usage
 from vq_jax.ops import images as image_ops
-from vq_jax.testing import tiny
-from vq_jax.training import generator, vae_step
-from vq_jax.training.state import create_state
+from vq_jax.testing import steps, tiny
 
 WEIGHTS = {"l2": 1.0, "quantizer": 1.0}
 KEY = jax.random.key(7)
@@ -20,15 +18,10 @@ FAMILIES = list({c["name"]: case for case, c in tiny.QUANTIZERS.items()}.values(
 def _setup(quantizer="vq_ema_no_restart", *, weights=WEIGHTS, ema_decay=0.0, **kwargs):
     fields = {name: kwargs.pop(name) for name in ("head", "dtype") if name in kwargs}
     model = tiny.model(quantizer, **fields)
-    tx = optax.adam(1e-2)
-
-    def init(key):
-        return create_state(model, tx, key, image_size=16, ema_decay=ema_decay)
-
-    step = vae_step.make_vae_step(
-        model, tx, loss_weights=weights, ema_decay=ema_decay, **kwargs
+    step = steps.vae_step(
+        model, optax.adam(1e-2), weights, ema_decay=ema_decay, **kwargs
     )
-    return jax.jit(init)(jax.random.key(0)), step
+    return steps.init_vae(step, jax.random.key(0)), step
 
 
 def _run(step, state, num_steps=3, size=8):
@@ -83,13 +76,9 @@ def test_every_mesh_gives_the_same_run(quantizer, mesh, monkeypatch):
 def test_a_batch_in_parts_is_the_batch(quantizer):
     # SGD, because Adam makes full-size steps of gradients that only rounding moves.
     model, tx = tiny.model(quantizer), optax.sgd(0.1)
-    state = create_state(model, tx, KEY, image_size=16, ema_decay=0.0)
-    whole, parts = (
-        jax.jit(
-            vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS, accumulation=n)
-        )(state, tiny.batch(8), KEY)
-        for n in (1, 4)
-    )
+    made = [steps.vae_step(model, tx, WEIGHTS, accumulation=n) for n in (1, 4)]
+    state = steps.init_vae(made[0], KEY)
+    whole, parts = (jax.jit(step)(state, tiny.batch(8), KEY) for step in made)
     _assert_close(whole[0], parts[0], atol=1e-6)
     for name in ("train/loss", "train/l2", "train/grad_norm"):
         np.testing.assert_allclose(whole[1][name], parts[1][name], rtol=1e-4)
@@ -97,6 +86,7 @@ def test_a_batch_in_parts_is_the_batch(quantizer):
 
 def test_parameter_averages_follow_the_definition():
     state, step = _setup(ema_decay=0.9)
+    step = jax.jit(step)
     for i, decay in ((0, 1 / 10), (500, 0.9)):  # warming up, and at its full value
         before = state.replace(step=jnp.asarray(i))
         after, _ = step(before, tiny.batch(8), KEY)
@@ -140,11 +130,11 @@ def test_bfloat16_follows_float32_at_first():
 
 def test_a_start_from_data_uses_the_whole_codebook():
     model, tx = tiny.model("vq_ema"), optax.adam(1e-2)
-    state = create_state(model, tx, KEY, image_size=16, ema_decay=0.9)
-    start = jax.jit(generator.make_start(model))
-    step = vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS, ema_decay=0.9)
+    step = steps.vae_step(model, tx, WEIGHTS, ema_decay=0.9)
+    state = steps.init_vae(step, KEY)
+    start = jax.jit(step.autoencoder.init_codebook_from_data)
     usage = [
-        float(step(s, tiny.batch(8), KEY)[1]["train/usage"])
+        float(jax.jit(step)(s, tiny.batch(8), KEY)[1]["train/usage"])
         for s in (state, start(state, tiny.batch(8), KEY))
     ]
     assert usage[0] < usage[1] == 1.0
@@ -155,10 +145,8 @@ def test_usage_over_a_window_does_not_depend_on_the_batch_size():
     model, tx = tiny.model("fsq"), optax.set_to_zero()
     logged = []
     for size in (4, 8):
-        state = create_state(model, tx, KEY, image_size=16, ema_decay=0.0)
-        step = jax.jit(
-            vae_step.make_vae_step(model, tx, loss_weights=WEIGHTS, usage_window=8)
-        )
+        step = steps.vae_step(model, tx, WEIGHTS, usage_window=8)
+        state, step = steps.init_vae(step, KEY), jax.jit(step)
         for first in range(0, 24, size):
             images = tiny.images(24)[first : first + size]
             state, metrics = step(state, {"image": jnp.asarray(images)}, KEY)

@@ -3,43 +3,39 @@ import numpy as np
 import optax
 import pytest
 
-from configs import quickstart
+from configs import quickstart, vqgan_stability
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
-from vq_jax.models.discriminators.patchgan import PatchDiscriminator
-from vq_jax.testing import tiny
-from vq_jax.training import vae_step, warm_start
-from vq_jax.training.checkpoint import Checkpointer
-from vq_jax.training.discriminator import create_discriminator
-from vq_jax.training.state import AdversarialState, create_state
+from vq_jax.testing import steps, tiny
+from vq_jax.training.tasks.build import build_task
+from vq_jax.training.warm_start import init_from_run
+from vq_jax.workdirs.checkpoint import Checkpointer
 
 TX = optax.adam(1e-2)
 
 
+def _step(quantizer="vq_ema", ema_decay=0.0):
+    weights = {"l2": 1.0, "quantizer": 1.0}
+    return steps.vae_step(tiny.model(quantizer), TX, weights, ema_decay=ema_decay)
+
+
 def _state(quantizer="vq_ema", ema_decay=0.0, seed=0):
-    return create_state(
-        tiny.model(quantizer),
-        TX,
-        jax.random.key(seed),
-        image_size=16,
-        ema_decay=ema_decay,
-    )
+    return steps.init_vae(_step(quantizer, ema_decay), jax.random.key(seed))
+
+
+def _config(ema_decay):
+    config = quickstart.get_config("smoke").copy_and_resolve_references()
+    config.ema_decay = ema_decay
+    return config
 
 
 def _saved_run(workdir, ema_decay):
     """A checkpoint of a few steps, and its state."""
-    config = quickstart.get_config("smoke").copy_and_resolve_references()
-    config.ema_decay = ema_decay
-    step = vae_step.make_vae_step(
-        tiny.model(),
-        TX,
-        loss_weights={"l2": 1.0, "quantizer": 1.0},
-        ema_decay=ema_decay,
-    )
-    state = _state(ema_decay=ema_decay)
+    config = _config(ema_decay)
+    state, step = _state(ema_decay=ema_decay), jax.jit(_step(ema_decay=ema_decay))
     for i in range(3):
-        state, _ = jax.jit(step)(state, tiny.batch(8, seed=i), jax.random.key(0))
-    checkpointer = Checkpointer(workdir, config)
+        state, _ = step(state, tiny.batch(8, seed=i), jax.random.key(0))
+    checkpointer = Checkpointer(workdir, config, "")
     batches = pipeline.train_batches(config.data, seed=0, batch_size=8)
     checkpointer.save(3, state, batches)
     checkpointer.close()
@@ -58,7 +54,7 @@ def test_a_run_goes_on_from_what_the_other_evaluates_with(
 ):
     old = _saved_run(tmp_path, old_decay)
     fresh = _state(ema_decay=new_decay, seed=1)
-    warm, step = warm_start.init_from(tmp_path, fresh)
+    warm, step = init_from_run(fresh, tmp_path)
     assert step == 3
     _equal(warm.inference_variables(), old.inference_variables())
     if new_decay:
@@ -69,29 +65,26 @@ def test_a_run_goes_on_from_what_the_other_evaluates_with(
 
 def test_the_discriminator_stays_fresh(tmp_path):
     old = _saved_run(tmp_path, 0.0)
-    opponent = create_discriminator(
-        PatchDiscriminator(base_dim=4, num_layers=1),
-        TX,
-        jax.random.key(2),
-        image_size=16,
-        channels=3,
-    )
-    warm, _ = warm_start.init_from(tmp_path, AdversarialState(_state(seed=1), opponent))
-    _equal(warm.discriminator, opponent)
+    config = vqgan_stability.get_config("smoke")
+    config.data.image_size = 16
+    config.model = tiny.model_config()
+    task = build_task(config)
+    fresh = jax.jit(task.init)(jax.random.key(1))
+    warm, _ = task.init_from_run(fresh, tmp_path)
+    _equal(warm.discriminator, fresh.discriminator)
     _equal(warm.generator.params, old.params)
 
 
 def test_another_model_is_an_error_that_names_what_differs(tmp_path):
     _saved_run(tmp_path, 0.0)
     with pytest.raises(InputError, match=r"params\.quantizer\.codes: here .* absent"):
-        warm_start.init_from(tmp_path, _state("vq"))
+        init_from_run(_state("vq"), tmp_path)
 
 
 def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(tmp_path):
     _saved_run(tmp_path, 0.0)
-    config = quickstart.get_config("smoke").copy_and_resolve_references()
-    config.ema_decay = 0.0
-    checkpointer = Checkpointer(tmp_path, config)
+    config = _config(0.0)
+    checkpointer = Checkpointer(tmp_path, config, "")
     batches = pipeline.train_batches(config.data, seed=0, batch_size=8)
     shapes = jax.eval_shape(lambda: _state(ema_decay=0.5))
     with pytest.raises(InputError, match=r"ema_params\.\S+: here .* there absent"):

@@ -1,56 +1,123 @@
-"""vq-jax compare --configs=A.py[:variant],B.py[:variant] --workdir=DIR [--steps=N]
-    [--seeds=0,1,2] [--allow=model.quantizer] [--config.a.b=value]
+"""Trains configurations alike, and reports how their results differ.
 
-Trains every configuration with the same generator, data, batch size, seeds and steps,
-evaluates it on held-out images, and writes DIR/report.html, one file to pass on, and
-DIR/report.md: what differs, numbers, curves, pictures. `--allow` names fields of data,
-model and batch size that may differ all the same; `--config.a.b=value` is for all. The
-same command goes on where it was stopped.
+All have the same generator, data, batch size, seeds and steps. DIR/report.html is one
+file to pass on, DIR/report.md the same beside its pictures: what differs, numbers on
+held-out images, curves, pictures. The same command goes on where it was stopped.
 """
 
-import functools
 import re
 import shlex
-import sys
 from collections.abc import Sequence
-from importlib import metadata
+from typing import NamedTuple
 
 from etils import epath
 
-import vq_jax
-from vq_jax.cli import exits, runs
-from vq_jax.cli.train import parse
+from vq_jax.cli import arguments, exits
+from vq_jax.cli.configuration import load_config
 from vq_jax.errors import InputError
-from vq_jax.evaluation import compare_report, config_diff, records, zoom
-from vq_jax.evaluation.report import write_json
-
-OPTIONS = {"configs": None, "workdir": None, "steps": "", "seeds": "0", "allow": ""}
-USAGE = (
-    "vq-jax compare --configs=configs/vqgan_photos.py:vqvae,configs/vqgan_photos.py "
-    "--workdir=runs/compare --steps=1000"
-)
-NUM_IMAGES = 6
-CANDIDATES = 8  # held-out images that each of them is chosen from
 
 
-def main(argv: list[str] | None = None) -> None:
+class Candidate(NamedTuple):
+    """One of the configurations that are compared.
+
+    Attributes:
+        path: of its file, with the variant.
+        name: that the folders of its runs begin with.
+        label: what the report calls it.
+        family: see `reports.runs.Run`.
+    """
+
+    path: str
+    name: str
+    label: str
+    family: str
+
+
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax compare`."""
+    made = shared_parser("compare", __doc__)
+    made.add_argument(
+        "--configs",
+        required=True,
+        help="two or more, as A.py,B.py:vq; a comma within a variant starts no new one",
+    )
+    made.add_argument(
+        "--allow",
+        type=arguments.words,
+        default=[],
+        help="fields of data, generator and batch size that may differ all the same, "
+        "as model.quantizer,data.flip; each stands for all below it",
+    )
+    return made
+
+
+def shared_parser(command: str, text: str) -> arguments.Parser:
+    """The flags of every comparison."""
+    made = arguments.Parser(command, text, arguments.OVERRIDES)
+    made.add_argument("--workdir", required=True, help="folder of report and runs")
+    made.add_argument(
+        "--steps",
+        type=int,
+        help="config.num_steps of all; default: their own, which have to agree",
+    )
+    made.add_argument(
+        "--seeds",
+        type=arguments.numbers,
+        default="0",
+        help="as 0,1,2; each is the seed of a run of every configuration; default: 0",
+    )
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
     """Trains what is missing, then writes the report."""
-    argv = sys.argv if argv is None else argv
-    command = shlex.join(["vq-jax", "compare", *argv[1:]])
-    compare = functools.partial(_compare, command=command)
-    runs.run_command(argv, __doc__, OPTIONS, USAGE, compare)
+    args, overrides = parser().parse_known_args(argv[1:])
+    with exits.clear_errors():
+        for word in overrides:
+            if re.match("--config(=|$)", word):
+                raise InputError(f"{word}: compare takes --configs=A.py,B.py.")
+        paths = split_configs(args.configs)
+        named = labels(paths)
+        candidates = map(Candidate, paths, names(paths), named, named)
+        signal = compare(argv, args, overrides, list(candidates), args.allow)
+    exits.leave(signal)
+
+
+def compare(
+    argv: Sequence[str],
+    args,
+    overrides: Sequence[str],
+    candidates: Sequence[Candidate],
+    allowed: Sequence[str],
+) -> int:
+    """Trains the candidates and writes the report; see `reports.comparison.compare`.
+
+    Args:
+        argv: the command, which the report quotes.
+        args: its flags, those of `shared_parser` at least.
+    """
+    from vq_jax.reports import comparison, runs
+
+    for word in overrides:
+        if word.startswith("--config.seed"):
+            raise InputError(f"{word}: {argv[0]} takes --seeds=0,1,2.")
+    if args.steps is not None:
+        overrides = [*overrides, f"--config.num_steps={args.steps}"]
+    plan = []
+    for seed in args.seeds:  # so that a stopped command leaves whole comparisons
+        for path, name, label, family in candidates:
+            config = load_config(path, [*overrides, f"--config.seed={seed}"])
+            workdir = epath.Path(args.workdir) / f"{name}-{seed}"
+            plan.append(runs.Run(label, family, seed, config, workdir))
+    command = shlex.join(["vq-jax", *argv])
+    return comparison.compare(
+        plan, args.workdir, allowed=allowed, command=command, console=exits.console()
+    )
 
 
 def split_configs(text: str) -> list[str]:
-    """The paths of `--configs`; a comma within a variant starts no new one.
-
-    Raises:
-        InputError: fewer than two.
-    """
-    paths = re.split(r",(?=[^,]*\.py)", text)
-    if len(paths) < 2:
-        raise InputError(f"--configs={text} is one; name two or more, as A.py,B.py:vq.")
-    return paths
+    """The paths of `--configs`; a comma within a variant starts no new one."""
+    return re.split(r",(?=[^,]*\.py)", text)
 
 
 def names(paths: Sequence[str]) -> list[str]:
@@ -89,74 +156,3 @@ def _words(path: str) -> list[str]:
     """The stem of the file, and the words of the variant."""
     file, _, variant = path.partition(":")
     return [epath.Path(file).stem, *filter(None, variant.split(","))]
-
-
-def _compare(options: dict, rest: list[str], command: str) -> int:
-    console = exits.console()
-    plan = _plan(options, rest)
-    first = plan[0].origin["seed"]
-    shown = [run for run in plan if run.origin["seed"] == first]
-    configs = {run.origin["config"]: run.config for run in shown}
-    allowed = [name for name in options["allow"].split(",") if name]
-    differences = config_diff.check_fair(configs, allowed)
-    runs.check_all(plan)
-    code = runs.train_all(plan, console)
-    if code:
-        return code
-    by_label = {n: [run for run in plan if run.origin["config"] == n] for n in configs}
-    originals, recons = _pictures(shown)
-    compared = compare_report.Comparison(
-        command=command,
-        versions={"vq_jax": vq_jax.__version__}
-        | {name: metadata.version(name) for name in ("jax", "flax")},
-        configs=configs,
-        differences=differences,
-        allowed=allowed,
-        results=[runs.result(run) for own in by_label.values() for run in own],
-        records={
-            label: [records.read(run.workdir) for run in own]
-            for label, own in by_label.items()
-        },
-        originals=originals,
-        recons=recons,
-    )
-    folder = epath.Path(options["workdir"])
-    write_json(folder / "report.json", {"runs": compared.results})
-    for path in compare_report.write(folder, compared):
-        console.print(f"wrote {path}", soft_wrap=True)
-    return 0
-
-
-def _plan(options: dict, rest: list[str]) -> list[runs.Run]:
-    """Every run, seed by seed, so that a stopped command leaves whole comparisons."""
-    for word in rest:
-        if re.match("--config(=|$)", word):
-            raise InputError(f"{word}: compare takes --configs=A.py,B.py.")
-        if word.startswith("--config.seed"):
-            raise InputError(f"{word}: compare takes --seeds=0,1,2.")
-    paths, plan = split_configs(options["configs"]), []
-    if options["steps"]:
-        if not options["steps"].isdigit():
-            raise InputError(f"--steps={options['steps']} must be a number, as 1000.")
-        rest = [*rest, f"--config.num_steps={options['steps']}"]
-    for seed in dict.fromkeys(runs.numbers(options, "seeds", "0,1,2")):
-        for path, name, label in zip(paths, names(paths), labels(paths), strict=True):
-            workdir = epath.Path(options["workdir"]) / f"{name}-{seed}"
-            flags = [f"--config={path}", f"--workdir={workdir}", *rest]
-            config = parse(["train", *flags, f"--config.seed={seed}"]).config
-            plan.append(runs.Run({"config": label, "seed": seed}, config, workdir))
-    return plan
-
-
-def _pictures(shown: Sequence[runs.Run]):
-    """Held-out images with detail, and by label what the runs make of them."""
-    from vq_jax.data import pipeline
-    from vq_jax.inference.tokenizer import Tokenizer
-
-    data = shown[0].config.data
-    spread = pipeline.spread_images(data, data.eval_split, NUM_IMAGES * CANDIDATES)
-    images = zoom.most_detailed(spread, NUM_IMAGES)
-    load = functools.partial(Tokenizer.load, chunk_size=NUM_IMAGES)
-    return images, {
-        run.origin["config"]: load(run.workdir).reconstruct(images) for run in shown
-    }

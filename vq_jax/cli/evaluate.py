@@ -1,71 +1,104 @@
-"""vq-jax evaluate --workdir=DIR [--split=test] [--data=folder:PATH]
-[--lpips=alexnet,vgg16]"""
+"""Measures how well a tokenizer reconstructs a split, and how it uses its codebook.
 
-import jax
+Runs all evaluations of the run's configuration, writes WORKDIR/eval/SPLIT.json and
+SPLIT.png, and prints the table.
+"""
+
+from collections.abc import Sequence
+
 from etils import epath
 
-from vq_jax import sharding
 from vq_jax.cli import arguments, exits
-from vq_jax.data import pipeline
-from vq_jax.evaluation import pictures, reconstruction, report
-from vq_jax.inference.load import load_workdir
-from vq_jax.pretrained.lpips import load_nets
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Writes DIR/eval/SPLIT.json and SPLIT.png, and prints the table."""
-    parser = arguments.parser("evaluate", __doc__)
-    parser.add_argument("--split", help="default: the run's config.data.eval_split")
-    parser.add_argument("--data", help="another source than the run's, as folder:PATH")
-    parser.add_argument("--batch_size", type=int, help="default: the run's")
-    parser.add_argument("--lpips", help="nets that judge; default: the run's")
-    args = parser.parse_args(argv[1:] if argv else None)
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax evaluate`."""
+    made = arguments.Parser("evaluate", __doc__)
+    made.add_argument("--workdir", required=True, help="folder of a training run")
+    made.add_argument("--split", help="default: the run's config.data.eval_split")
+    made.add_argument("--data", help="another source than the run's, as folder:PATH")
+    made.add_argument("--batch_size", type=int, help="default: the run's")
+    made.add_argument(
+        "--lpips", help="networks of LPIPS, of alexnet,vgg16; default: the run's"
+    )
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Evaluates the latest checkpoint."""
+    args = parser().parse_args(argv[1:])
     with exits.clear_errors():
         _evaluate(args)
 
 
 def _evaluate(args) -> None:
-    trained = load_workdir(args.workdir)
-    model, data = trained.model, trained.config.data
-    split = args.split or data.eval_split
-    name = split
-    if args.data and args.data != data.source:
-        data.source = args.data
-        name = f"{_slug(args.data)}_{split}"
+    import jax
+
+    from vq_jax import sharding
+    from vq_jax.inference.load import load_variables
+    from vq_jax.pretrained.lpips import load_nets
+    from vq_jax.training.tasks.build import build_task
+    from vq_jax.workdirs import checkpoint
+
+    config, step = checkpoint.load_config(args.workdir)
+    name = _apply_flags(config, args)
     # All devices here, whatever the mesh was in training: variables are replicated.
     mesh = sharding.make_mesh(data=-1, fsdp=1)
-    batch_size = args.batch_size
-    if batch_size is None:
-        batch_size = trained.config.eval.batch_size
-    sharding.check_batch_size(batch_size, mesh, "--batch_size")
+    if args.batch_size is not None:
+        sharding.check_batch_size(args.batch_size, mesh, "--batch_size")
+    task = build_task(config)
+    evaluations = task.evaluations(mesh).values()
     everywhere = sharding.replicated(mesh)
-    variables = jax.device_put(trained.variables, everywhere)
-    if args.lpips is None:
-        judges = trained.config.eval.get("lpips", ())  # absent in runs before it
-    else:
-        judges = [net for net in args.lpips.split(",") if net]
-    nets = jax.device_put(load_nets(judges), everywhere)
-    batches = pipeline.eval_batches(data, split, batch_size=batch_size)
-    result = reconstruction.evaluate(
-        jax.jit(reconstruction.make_eval_step(model)),
-        variables,
-        (sharding.global_batch(batch, mesh) for batch in batches),
-        model,
-        image_size=data.image_size,
-        nets=nets,
+    state = jax.eval_shape(task.init, jax.random.key(0))
+    state = getattr(state, task.model_path) if task.model_path else state
+    variables = load_variables(
+        args.workdir,
+        step,
+        state.inference_variables(),
+        averaged=bool(state.ema_params),
+        place=everywhere,
     )
-    folder = epath.Path(args.workdir) / "eval"
-    origin = {"source": data.source, "split": split, "step": trained.step}
-    path = report.write_json(folder / f"{name}.json", {**result, **origin})
-    images = pipeline.first_images(data, split, pictures.NUM_PICTURES)
-    recons = jax.jit(reconstruction.make_reconstruct(model))(variables, images)
-    grid = pictures.comparison_grid(images, jax.device_get(recons))
-    picture = pictures.write_png(folder / f"{name}.png", grid)
-    console = exits.console()
-    title = f"{data.source}, split {split}, step {trained.step}"
-    report.print_table(result, title=title, console=console)
+    names = {net for evaluation in evaluations for net in evaluation.nets}
+    nets = jax.device_put(load_nets(names), everywhere)
+    reports = [evaluation(variables, nets) for evaluation in evaluations]
+    _write(config, args.workdir, name, step, reports)
+
+
+def _apply_flags(config, args) -> str:
+    """Changes what the flags name; returns the name of the files to write."""
+    data = config.data
+    data.eval_split = name = args.split or data.eval_split
+    if args.data and args.data != data.source:
+        data.source = args.data
+        name = f"{_slug(args.data)}_{data.eval_split}"
+    for section in config.evaluations.values():
+        if "max_images" in section:
+            section.max_images = 0  # the whole split
+        if "batch_size" in section and args.batch_size is not None:
+            section.batch_size = args.batch_size
+        if "lpips" in section and args.lpips is not None:
+            section.lpips = tuple(net for net in args.lpips.split(",") if net)
+    return name
+
+
+def _write(config, workdir, name: str, step: int, reports) -> None:
+    from vq_jax.evaluation import pictures, report
+    from vq_jax.metrics.joined import joined
+    from vq_jax.workdirs.files import write_json
+
+    folder, console = epath.Path(workdir) / "eval", exits.console()
+    data = config.data
+    metrics = joined(*(found.metrics for found in reports))
+    origin = {"source": data.source, "split": data.eval_split, "step": step}
+    path = write_json(folder / f"{name}.json", {**metrics, **origin})
+    title = f"{data.source}, split {data.eval_split}, step {step}"
+    report.print_table(metrics, title=title, console=console)
     console.print(f"wrote {path}", soft_wrap=True)
-    console.print(f"wrote {picture} (originals above reconstructions)", soft_wrap=True)
+    drawn = joined(*(found.pictures for found in reports))
+    for picture, pixels in drawn.items():
+        own = "" if picture == "reconstructions" else f"_{picture}"
+        path = pictures.write_png(folder / f"{name}{own}.png", pixels)
+        console.print(f"wrote {path} ({picture})", soft_wrap=True)
 
 
 def _slug(source: str) -> str:

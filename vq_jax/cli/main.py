@@ -1,53 +1,46 @@
-"""The console script `vq-jax`: one subcommand a file of this folder."""
+"""The console script `vq-jax`: one command a file of this folder."""
 
+import importlib
 import sys
+from collections.abc import Sequence
 
 from vq_jax.cli import exits
 
-SUBCOMMANDS = {
-    "train": "train a tokenizer, or go on with its training",
-    "evaluate": "reconstruction metrics and codebook use over a split",
-    "reconstruct": "pictures through the tokenizer and back",
-    "compare": "train configurations alike; a report with numbers, curves, pictures",
-    "compare-quantizers": "train families of quantizers alike; a table and a figure",
-    "lpips": "convert PyTorch's weights of LPIPS, where the package is not to be had",
-    "tokenize": "a data set or a folder of images to codes on disk",
+# name -> (its file in this folder, what it does)
+COMMANDS = {
+    "train": ("train", "train a tokenizer, or go on with its training"),
+    "evaluate": ("evaluate", "reconstruction metrics and codebook use over a split"),
+    "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
+    "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
+    "compare": ("compare", "train configurations alike; a report of how they differ"),
+    "compare-quantizers": (
+        "compare_quantizers",
+        "the same for families of quantizers, over sizes of their codebooks",
+    ),
+    "lpips": (
+        "lpips",
+        "convert PyTorch's weights of LPIPS, where the package is not to be had",
+    ),
 }
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Runs `vq-jax SUBCOMMAND …` and exits with its code."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs `vq-jax COMMAND …` and exits with its code."""
     argv = sys.argv if argv is None else argv
     name = argv[1] if len(argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        exits.console().print(_usage(), highlight=False)
+        exits.console().print(_usage(), markup=False, soft_wrap=True)
         sys.exit(0)
-    if name not in SUBCOMMANDS:
+    if name not in COMMANDS:
         exits.fail(f"vq-jax has no command {name!r}.\n{_usage()}")
-    _run(name)(argv[1:])
-
-
-def _run(name: str):
-    # Imported on demand: `vq-jax --help` need not wait for jax.
-    if name == "train":
-        from vq_jax.cli.train import main
-    elif name == "evaluate":
-        from vq_jax.cli.evaluate import main
-    elif name == "reconstruct":
-        from vq_jax.cli.reconstruct import main
-    elif name == "compare":
-        from vq_jax.cli.compare import main
-    elif name == "compare-quantizers":
-        from vq_jax.cli.compare_quantizers import main
-    elif name == "lpips":
-        from vq_jax.cli.lpips import main
-    else:
-        from vq_jax.cli.tokenize import main
-    return main
+    # Imported on demand: help need not wait for the others' imports.
+    module = importlib.import_module(f"vq_jax.cli.{COMMANDS[name][0]}")
+    module.main(argv[1:])
+    sys.exit(0)
 
 
 def _usage() -> str:
-    lines = [f"  {name:<18} {text}" for name, text in SUBCOMMANDS.items()]
+    lines = [f"  {name:<18} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(["usage: vq-jax COMMAND …; each command has --help", *lines])
 
 

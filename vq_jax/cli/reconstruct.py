@@ -1,6 +1,10 @@
-"""vq-jax reconstruct --workdir=DIR --images=FILE_OR_FOLDER --out=DIR [--compare]"""
+"""Takes images of any size through a tokenizer and back, and writes them as PNG.
 
-from collections.abc import Iterator
+OUT/NAME.png has the size of its image; what does not fit the stride is padded and
+cropped back.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from etils import epath
@@ -11,27 +15,34 @@ from vq_jax.data.sources import folder, photos
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_multiple
-from vq_jax.inference.tokenizer import Tokenizer
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Writes OUT/NAME.png, of each image's size, and says how it fitted the stride."""
-    parser = arguments.parser("reconstruct", __doc__)
-    parser.add_argument(
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax reconstruct`."""
+    made = arguments.Parser("reconstruct", __doc__)
+    made.add_argument("--workdir", required=True, help="folder of a training run")
+    made.add_argument(
         "--images",
         required=True,
         help="an image, a folder of images, or 'photos': the embedded held-out ones",
     )
-    parser.add_argument("--out", required=True, help="folder for the PNG files")
-    parser.add_argument(
+    made.add_argument("--out", required=True, help="folder for the PNG files")
+    made.add_argument(
         "--compare", action="store_true", help="put the original on the left"
     )
-    args = parser.parse_args(argv[1:] if argv else None)
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes the reconstructions, and says how each image fitted the stride."""
+    args = parser().parse_args(argv[1:])
     with exits.clear_errors():
         _reconstruct(args)
 
 
 def _reconstruct(args) -> None:
+    from vq_jax.inference.tokenizer import Tokenizer
+
     tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
     out = _make_folder(args.out)
     for name, image in _images(args.images, out, tokenizer.channels):

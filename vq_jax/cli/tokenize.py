@@ -1,28 +1,37 @@
-"""vq-jax tokenize --workdir=DIR --out=DIR [--split=S] [--data=SOURCE | --images=PATH]
+"""Writes a data set, or a folder of images, as codes on disk.
 
-Reads back with vq_jax.data.codes.CodeSource(OUT).
+`vq_jax.data.codes.CodeSource(OUT)` reads them back.
 """
 
+from collections.abc import Sequence
+
 from vq_jax.cli import arguments, exits
-from vq_jax.data import codes, pipeline
-from vq_jax.inference.load import load_workdir
-from vq_jax.inference.tokenizer import Tokenizer
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Writes the codes of a data set, or of a folder of images, and their labels."""
-    parser = arguments.parser("tokenize", __doc__)
-    parser.add_argument("--out", required=True, help="folder for the codes")
-    parser.add_argument("--split", default=None, help="default: train")
-    given = parser.add_mutually_exclusive_group()
+def parser() -> arguments.Parser:
+    """The flags of `vq-jax tokenize`."""
+    made = arguments.Parser("tokenize", __doc__)
+    made.add_argument("--workdir", required=True, help="folder of a training run")
+    made.add_argument("--out", required=True, help="folder for the codes")
+    made.add_argument("--split", help="default: train; of --images, all")
+    given = made.add_mutually_exclusive_group()
     given.add_argument("--data", help="source, as tfds:NAME; default: the run's own")
     given.add_argument("--images", help="a folder of images, all of it")
-    args = parser.parse_args(argv[1:] if argv else None)
+    return made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes codes and labels."""
+    args = parser().parse_args(argv[1:])
     with exits.clear_errors():
         _tokenize(args)
 
 
 def _tokenize(args) -> None:
+    from vq_jax.data import codes, pipeline
+    from vq_jax.inference.load import load_workdir
+    from vq_jax.inference.tokenizer import Tokenizer
+
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables)
     data = trained.config.data
@@ -31,7 +40,7 @@ def _tokenize(args) -> None:
         data.source = f"folder:{args.images}"
     elif args.data:
         data.source = args.data
-    batch_size = trained.config.eval.batch_size
+    batch_size = trained.config.evaluations.reconstruction.batch_size
 
     def encoded():
         for batch in pipeline.eval_batches(data, split, batch_size=batch_size):

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from ml_collections import ConfigDict
+
 from vq_jax.errors import InputError
 
 Number = int | float
@@ -37,7 +39,7 @@ def check_range(
 
 
 def check_ranges(
-    section: Mapping[str, Number], ranges: Mapping[str, tuple], where: str
+    section: ConfigDict | Mapping, ranges: Mapping[str, tuple], where: str
 ) -> None:
     """`check_range` for the fields of a section: {field: (low,) or (low, high)}."""
     for field, limits in ranges.items():

@@ -18,3 +18,15 @@ def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
 def below(field: str, parents: Sequence[str]) -> bool:
     """Whether a path is one of `parents`, or lies below one."""
     return any(f"{field}.".startswith(f"{parent}.") for parent in parents)
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} -> {"a": {"b": 1}}."""
+    config = {}
+    for path, value in flat.items():
+        *sections, name = path.split(".")
+        section = config
+        for part in sections:
+            section = section.setdefault(part, {})
+        section[name] = value
+    return config

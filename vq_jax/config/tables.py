@@ -21,7 +21,17 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
             field that is a choice has another value.
     """
     cls = choose(table, config.name, f"{where}.name")
-    given = {key: value for key, value in config.items() if key != "name"}
+    return from_section(cls, config, where, **derived)
+
+
+def from_section(cls: type, section: ConfigDict, where: str, /, **derived):
+    """An instance of the class with the fields of a section, but for its name.
+
+    Raises:
+        InputError: a field is not one of the class's own, or one that is a choice has
+            another value.
+    """
+    given = {key: value for key, value in section.items() if key != "name"}
     own = field_names(cls) - set(derived)
     unknown = sorted(set(given) - own)
     if unknown:

@@ -1,8 +1,8 @@
-"""Code indices of a data set on disk: written once, read by random access.
+"""The code indices of a data set on disk, written once and read by random access.
 
-A folder holds `codes.npy` [n, *tokens], `labels.npy` [n], and `codes.json`, written
-last: without it the folder is unfinished. The tokens of an image are [hq, wq] for
-most quantizers, with further axes for heads and levels.
+A folder has `codes.npy` [n, *tokens], `labels.npy` [n], and `codes.json`, which is
+written last, so that a folder without it is unfinished. The tokens of an image are [hq,
+wq] with most quantizers; product heads and residual levels add axes.
 """
 
 import json
@@ -24,9 +24,12 @@ def write_codes(
     codebook_size: int,
     origin: dict,
 ) -> int:
-    """Writes (codes [b, *tokens], labels [b]) batches; returns the number of images.
+    """Writes batches of (codes [b, *tokens], labels [b]); returns the number of images.
 
-    Codes are stored as uint16 where they fit, else as int32.
+    Codes are stored as uint16 if `codebook_size` allows, else as int32.
+
+    Args:
+        origin: what `codes.json` says about where they come from.
 
     Raises:
         InputError: the folder cannot be made, or there are no images.
@@ -51,13 +54,13 @@ def write_codes(
 
 
 class CodeSource:
-    """Codes on disk as a random-access source, for Grain or by hand.
+    """Random access to the codes that `write_codes` wrote.
 
-    `source[i]` is {"codes": int32 [*tokens], "label": int}.
+    `source[i]` is {"codes": int32 [*tokens], "label": int}; Grain can read it.
 
     Attributes:
         codebook_size: number of codes of the tokenizer that made them.
-        card: everything that was written about their origin.
+        card: the content of `codes.json`: shape and origin of the codes.
     """
 
     def __init__(self, path: epath.PathLike):

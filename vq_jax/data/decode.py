@@ -1,4 +1,4 @@
-"""Image files to uint8 arrays, whatever the format, mode, depth or orientation."""
+"""Decodes image files of any format, mode, bit depth or orientation to uint8 arrays."""
 
 import io
 import struct
@@ -23,12 +23,12 @@ def decode_image(
     name: str = "",
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> UInt8[np.ndarray, "h w c"]:
-    """The image of a file, upright, with `channels` of 1 or 3, in [0, 255].
+    """Decodes an image file to pixels in [0, 255], upright, with 1 or 3 channels.
 
     Animated files give their first frame; EXIF rotation is applied; CMYK becomes RGB
-    without colour management. Grey of 16 bits is divided by 257 and rounded. (Pillow
-    itself cuts 16-bit RGB to the high bytes: the difference is below one step.) One
-    channel is the luma of ITU-R 601.
+    without colour management. Grey of 16 bits is divided by 257 and rounded. (Of 16-bit
+    RGB Pillow takes the high bytes, which is less than one step away.) One channel is
+    the luma of ITU-R 601.
 
     Args:
         data: The encoded bytes, or a path (`gs://` too) to read them from.
@@ -59,7 +59,7 @@ def decode_image(
 
 
 def _reason(error: BaseException) -> str:
-    """One line without the memory address that Pillow prints for unknown formats."""
+    """The error's message, without the memory address that Pillow's may have."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "not an image of a known format"
     return str(error)
@@ -74,7 +74,7 @@ def _read(path: epath.Path) -> bytes:
 def _to_mode(
     image: Image.Image, mode: str, background: tuple[int, int, int]
 ) -> np.ndarray:
-    """uint8 [h, w] or [h, w, 3]."""
+    """The image in Pillow's `mode`, as uint8 [h, w] or [h, w, 3]."""
     image.load()
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
@@ -87,9 +87,9 @@ def _to_mode(
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits as grey of 8: 65535 / 257 is 255 exactly, so white stays white.
+    """Converts grey of 16 bits to 8: 65535 / 257 is exactly 255, so white stays white.
 
-    Pillow names such images I;16 or, for some formats, I (32 bits).
+    Pillow's mode of such images is I;16 or, for some formats, I (32 bits).
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:

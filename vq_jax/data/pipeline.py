@@ -61,7 +61,7 @@ def train_batches(
 
     Args:
         data_config: `config.data`.
-        seed: In [0, 2**32); decides order, crops and mirroring.
+        seed: In [0, 2**32); decides order, crops, mirroring and colours.
         batch_size: Over all processes; b is its share.
         process_index: In [0, process_count).
         process_count: Processes that share the data.
@@ -106,7 +106,7 @@ def eval_batches(
     one after the other, are the batch that a single process would have.
 
     Args:
-        data_config: `config.data`; crop and mirroring are not used.
+        data_config: `config.data`; crop, mirroring and colours are not used.
         split: Of the source.
         batch_size: Over all processes; b is its share.
         process_index: In [0, process_count).
@@ -209,6 +209,7 @@ def _train_transform(data_config: ConfigDict) -> TrainTransform:
         kernel=data_config.kernel,
         crop=data_config.crop,
         flip=data_config.flip,
+        color_prob=data_config.color_prob,
     )
 
 

@@ -1,4 +1,4 @@
-"""A source whose broken images are errors, or are left out and counted."""
+"""Access to a source's records where broken images are errors, or are left out."""
 
 from absl import logging
 
@@ -10,11 +10,11 @@ ON_ERROR = ("raise", "skip")
 
 
 class Records:
-    """The records of a source; None for a broken image where `on_error` is "skip".
+    """The records of a source, with None for a broken image if `on_error` is "skip".
 
     Attributes:
-        skipped: Names of the broken images met so far, by index. A worker process
-            (`num_workers` > 0) has its own: there, only the log tells.
+        skipped: Messages about the broken images met so far, by index. Each worker
+            process (`num_workers` > 0) has its own; there, only the log tells.
     """
 
     def __init__(self, source: Source, on_error: str):

@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vq_jax.config.checks import check_choice, check_range
+from vq_jax.data import color
 from vq_jax.errors import InputError
 
 # Pillow's kernels widen with the reduction factor: all but nearest are antialiased.
@@ -129,26 +130,33 @@ class EvalTransform:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainTransform(EvalTransform):
-    """Resize, crop and mirror, with a generator that the caller seeds.
+    """Resize, crop, mirror and recolour, with a generator that the caller seeds.
 
     Attributes:
         crop: One of `CROPS`. "random_resized" crops the native image, so `resize`
             has no effect with it.
         flip: Mirror every second image, at random.
+        color_prob: Fraction of the images that get random colours; see
+            `color.random_colors`. 0 draws nothing, and 1 channel has no colours.
     """
 
     crop: str
     flip: bool
+    color_prob: float = 0.0
 
     def __post_init__(self):
         super().__post_init__()
         _check("crop", self.crop, CROPS)
+        check_range(self.color_prob, 0.0, 1.0, where="config.data.color_prob")
 
     def __call__(self, element: dict, rng: np.random.Generator) -> dict:
         """{"image": uint8 [S, S, C], "label": int32}."""
         image = self._crop(element["image"], rng)
         if self.flip and rng.random() < 0.5:
             image = flip(image)
+        image = to_channels(image, self.channels)
+        if self.color_prob and rng.random() < self.color_prob:
+            image = color.random_colors(image, rng)
         return self._pack(image, element)
 
     def _crop(self, image: Pixels, rng: np.random.Generator) -> Pixels:

@@ -1,73 +1,119 @@
-"""Reconstruction quality and codebook use over a whole split."""
+"""How well a tokenizer reconstructs a split: numbers, and a picture."""
 
+import dataclasses
+import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import jax
+
+from vq_jax import sharding
+from vq_jax.config.checks import check_choice, check_range
+from vq_jax.data import pipeline
+from vq_jax.evaluation import pictures
+from vq_jax.evaluation.base import Evaluation, Report
 from vq_jax.metrics import accumulate
 from vq_jax.metrics.lpips import lpips
-from vq_jax.models.autoencoder import Autoencoder
+from vq_jax.models.perceptual.lpips import NETS
 from vq_jax.ops import images as image_ops
 from vq_jax.ops.code_usage import bits_per_pixel
+from vq_jax.typing import Variables
 
 
-def make_eval_step(model: Autoencoder) -> Callable:
-    """Returns `eval_step(variables, batch, nets) -> MetricSums`, for the global batch.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconstruction(Evaluation):
+    """Reconstruction quality and use of the codes over a split.
 
-    `batch` has uint8 "image" [b, h, w, c] and "mask" [b], 0 where a row is padding;
-    `nets` the parameters of the nets of LPIPS that judge, {} without any.
+    Every image counts once, whatever the batch size. psnr (dB, uint8, per image, then
+    averaged), ssim (Gaussian window 11, σ 1.5), l1 and l2 (images in [-1, 1]), usage
+    (fraction of codes used at least once in the split), perplexity (of the split's
+    codes), bits_per_pixel (log2 K bits a token), num_images; lpips_NET (of uint8
+    images). Those about codes are None for a model without codes.
+
+    Attributes:
+        batch_size: images of a global batch.
+        max_images: only so many of the split; 0 is all of them.
+        lpips: networks that LPIPS is computed with, of "alexnet" and "vgg16".
     """
 
-    def eval_step(variables, batch, nets):
-        images = image_ops.from_uint8(batch["image"])
-        output = model.apply(variables, images, train=False)
-        return accumulate.masked_sums(
-            {
-                **accumulate.image_metrics(output.recon, images),
-                **lpips(nets, output.recon, images),
-            },
-            batch["mask"] > 0,
-            output.quantized.indices,
-            model.quantizer.codebook_size or None,
-            model.quantizer.num_codebooks,
+    batch_size: int = 64
+    max_images: int = 0
+    lpips: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        super().__post_init__()
+        sharding.check_batch_size(
+            self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
         )
+        check_range(self.max_images, 0, where=f"{self.where}.max_images")
+        for net in self.lpips:
+            check_choice(net, NETS, f"{self.where}.lpips")
 
-    return eval_step
+    @property
+    def nets(self) -> tuple[str, ...]:
+        return tuple(self.lpips)
+
+    def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
+        batches = self.subject.batches(self.batch_size, limit=self.max_images or None)
+        nets = {net: nets[net] for net in self.nets}
+        sums = accumulate.merge_all(
+            self._sums(variables, batch, nets) for batch in batches
+        )
+        return Report({**sums.compute(), "bits_per_pixel": self._bits_per_pixel()})
+
+    @functools.cached_property
+    def _sums(self) -> Callable:
+        """Sums over a batch: (variables, batch, nets) -> MetricSums, compiled."""
+        model = self.subject.model
+
+        def sums(variables, batch, nets):
+            images = image_ops.from_uint8(batch["image"])
+            output = model.apply(variables, images, train=False)
+            return accumulate.masked_sums(
+                {
+                    **accumulate.image_metrics(output.recon, images),
+                    **lpips(nets, output.recon, images),
+                },
+                batch["mask"] > 0,
+                output.quantized.indices,
+                model.quantizer.codebook_size or None,
+                model.quantizer.num_codebooks,
+            )
+
+        return jax.jit(sums, out_shardings=sharding.replicated(self.subject.mesh))
+
+    def _bits_per_pixel(self) -> float | None:
+        model, size = self.subject.model, self.subject.data.image_size
+        codebook_size = model.quantizer.codebook_size
+        if not codebook_size:
+            return None
+        tokens = math.prod(model.tokens_shape(size, size))
+        return bits_per_pixel(tokens, codebook_size, size**2)
 
 
-def make_reconstruct(model: Autoencoder) -> Callable:
-    """Returns `reconstruct(variables, images) -> images`, uint8 [b, h, w, c] both."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReconstructionPictures(Evaluation):
+    """The first images of a split above their reconstructions, "reconstructions"."""
 
-    def reconstruct(variables, images):
-        output = model.apply(variables, image_ops.from_uint8(images), train=False)
-        return image_ops.to_uint8(output.recon)
+    def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
+        recons = jax.device_get(self._reconstruct(variables, self._images))
+        grid = pictures.comparison_grid(self._images, recons)
+        return Report(pictures={"reconstructions": grid})
 
-    return reconstruct
+    @functools.cached_property
+    def _images(self):
+        data, split = self.subject.data, self.subject.split
+        return pipeline.first_images(data, split, pictures.NUM_PICTURES)
 
+    @functools.cached_property
+    def _reconstruct(self) -> Callable:
+        """(variables, uint8 [b, h, w, c]) -> uint8 of the same shape, compiled."""
 
-def evaluate(
-    eval_step: Callable,
-    variables,
-    batches: Iterable,
-    model: Autoencoder,
-    *,
-    image_size: int,
-    nets: Mapping[str, dict] | None = None,
-) -> dict[str, float | int | None]:
-    """Metrics of a split: every image counts once, whatever the batch size.
+        def reconstruct(variables, images):
+            images = image_ops.from_uint8(images)
+            output = self.subject.model.apply(variables, images, train=False)
+            return image_ops.to_uint8(output.recon)
 
-    psnr (dB, uint8, per image, then averaged), ssim (Gaussian window 11, σ 1.5), l1 and
-    l2 (images in [-1, 1]), usage (fraction of codes hit at least once in the split),
-    perplexity (of the split's codes), bits_per_pixel (log2 K bits a token), num_images;
-    lpips_NET (of uint8 images) for each of `nets`.
-    Those about codes are None for a model without codes.
-    """
-    sums = accumulate.merge_all(
-        eval_step(variables, batch, nets or {}) for batch in batches
-    )
-    result = sums.compute()
-    codebook_size = model.quantizer.codebook_size
-    tokens = math.prod(model.tokens_shape(image_size, image_size))
-    result["bits_per_pixel"] = (
-        bits_per_pixel(tokens, codebook_size, image_size**2) if codebook_size else None
-    )
-    return result
+        everywhere = sharding.replicated(self.subject.mesh)
+        return jax.jit(reconstruct, out_shardings=everywhere)

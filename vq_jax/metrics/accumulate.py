@@ -1,12 +1,12 @@
-"""Metrics of a whole split, streamed: sums of each batch, merged on the host.
+"""Metrics of a whole split, from the sums of each batch, which are added on the host.
 
     def sums(recon, images, mask):
         return masked_sums(image_metrics(recon, images), mask)
 
     report = merge_all(jax.jit(sums)(*batch) for batch in split).compute()
 
-`masked_sums` is written for the global batch, so devices and processes need no merge of
-their own: jit it with replicated outputs, and every process holds the same sums.
+`masked_sums` is written for the global batch: compiled with replicated results, it
+gives every device and process the sums over all of them.
 """
 
 import functools
@@ -28,18 +28,23 @@ from vq_jax.typing import Leaf
 
 @struct.dataclass
 class MetricSums:
-    """Sums over images, from which the metrics of any union of batches follow."""
+    """Sums over images; those of several batches add up to the sums of all."""
 
     sums: Leaf  # dict: name -> float32 []; float64 once merged
     num_images: Leaf  # int32 []; int64 once merged
     code_counts: Leaf  # int32 [codebooks, k]; int64 once merged; k = 0 without codes
 
     def merge(self, other: "MetricSums") -> "MetricSums":
-        """The sums over both, in NumPy float64 and int64; waits for the device."""
+        """The sums over the images of both, in NumPy float64 and int64.
+
+        It waits for the device.
+        """
         return jax.tree.map(_add, self, other)
 
     def compute(self) -> dict[str, float | int | None]:
-        """Means over images; usage and perplexity of all their codes; num_images.
+        """The metrics: means over images, code usage and perplexity, `num_images`.
+
+        Usage and perplexity are those of all images' codes, and None without codes.
 
         Raises:
             InputError: if there are no images.
@@ -59,10 +64,10 @@ class MetricSums:
 def image_metrics(
     recon: Float[Array, "b h w c"], images: Float[Array, "b h w c"]
 ) -> dict[str, Float[Array, "b"]]:
-    """psnr, ssim, l1 and l2 of each image; float32.
+    """{"psnr", "ssim", "l1", "l2"} of each image, float32.
 
-    Both arguments are nominally in [-1, 1]. psnr and ssim compare the uint8 images that
-    a user would see; l1 and l2 are means over elements as the losses take them, neither
+    Both arguments are nominally in [-1, 1]. psnr and ssim compare the images as uint8,
+    as a user sees them; l1 and l2 are means over elements as in the losses, neither
     clipped nor rounded.
     """
     recon, images = recon.astype(jnp.float32), images.astype(jnp.float32)
@@ -82,9 +87,10 @@ def masked_sums(
     codebook_size: int | None = None,
     num_codebooks: int = 1,
 ) -> MetricSums:
-    """Sums over the images where the mask is True; the rest may be anything, even NaN.
+    """Sums of metrics and codes over the images of a batch where the mask is True.
 
-    `indices` and `codebook_size` (static) are None for a model without codes.
+    The other images may have any values, even NaN. `indices` and `codebook_size`
+    (static) are None for a model without codes.
     """
     counts = jnp.zeros((1, 0), jnp.int32)
     if codebook_size:
@@ -99,7 +105,7 @@ def masked_sums(
 
 
 def merge_all(batches: Iterable[MetricSums]) -> MetricSums:
-    """The sums over all batches, one at a time, so a generator needs no memory.
+    """The sums over all batches, which are taken one at a time from the iterable.
 
     Raises:
         InputError: if there are no batches.

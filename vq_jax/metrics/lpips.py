@@ -1,4 +1,4 @@
-"""LPIPS of reconstructions, by the nets that judge."""
+"""LPIPS of reconstructions, as a metric of evaluation."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,13 @@ def lpips(
     recon: Float[Array, "b h w c"],
     images: Float[Array, "b h w c"],
 ) -> dict[str, Float[Array, "b"]]:
-    """{"lpips_NET": distance of each image} of the uint8 images that a user would see.
+    """{"lpips_NET": LPIPS distance of each reconstruction} for each network.
+
+    Both arguments are nominally in [-1, 1], and rounded to uint8 first, as a user sees
+    them.
 
     Args:
-        nets: name of a net -> parameters of its `Lpips`.
+        nets: name of each network -> parameters of its `Lpips`.
     """
     recon, images = (
         image_ops.from_uint8(image_ops.to_uint8(x)) for x in (recon, images)

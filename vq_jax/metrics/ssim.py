@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""SSIM, the structural similarity of images."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,9 +19,9 @@ def ssim(
     """SSIM of each image, in [-1, 1]; 1 for identical images.
 
     Wang et al. 2004, "Image quality assessment", eq. 13 and sec. III-C: Gaussian window
-    of 11 x 11 pixels with sigma 1.5, K1 = 0.01, K2 = 0.03, data range 255, windows
-    inside of the image only. Computed per channel, then averaged over windows and
-    channels; the paper takes luminance. Equals scikit-image with
+    of 11 x 11 pixels with sigma 1.5, K1 = 0.01, K2 = 0.03, data range 255, only windows
+    inside the image. It is computed for each channel, and averaged over windows and
+    channels, where the paper takes the luminance. It equals scikit-image's with
     `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
 
     Raises:
@@ -48,10 +48,10 @@ def ssim(
 
 
 def window_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b valid_h valid_w c"]:
-    """The Gaussian-weighted mean of every window that fits into the image.
+    """The Gaussian-weighted mean of every window inside the image.
 
-    As two products with banded matrices: on a CPU 4 times as fast as eleven shifted
-    sums and 8 times as fast as convolutions of one channel.
+    It is computed as two products with banded matrices: on a CPU 4 times as fast as
+    eleven shifted sums, and 8 times as fast as convolutions of one channel.
     """
     _, height, width, _ = x.shape
     return jnp.einsum(
@@ -64,7 +64,7 @@ def window_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b valid_h valid_w c
 
 
 def _window_weights(size: int) -> np.ndarray:
-    """float32 [size - 10, size]: row i weighs the positions i ... i + 10."""
+    """float32 [size - 10, size]: row i has the weights of the positions i … i + 10."""
     offsets = np.arange(size) - np.arange(size - WINDOW_SIZE + 1)[:, None]
     distances = offsets - WINDOW_SIZE // 2
     weights = np.exp(-0.5 * (distances / SIGMA) ** 2)

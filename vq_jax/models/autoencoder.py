@@ -1,4 +1,4 @@
-"""Encoder, head, quantizer and decoder as one model."""
+"""The autoencoder: encoder, head, quantizer and decoder as one model."""
 
 import math
 
@@ -14,23 +14,23 @@ from vq_jax.typing import Leaf
 
 @struct.dataclass
 class AutoencoderOutput:
-    """A training or evaluation pass."""
+    """What a training or an evaluation pass of the autoencoder returns."""
 
     outputs: Leaf  # float32 [b, h, w, o]: parameters of the likelihood of each pixel
-    recon: Leaf  # float32 [b, h, w, c]: `likelihood.mean` of them, nominally in [-1, 1]
+    recon: Leaf  # float32 [b, h, w, c]: mean of the likelihood, nominally in [-1, 1]
     quantized: QuantizerOutput
-    kl: Leaf  # float32 [b]: KL term of the head, nats per image
+    kl: Leaf  # float32 [b]: KL term of the head, in nats per image; 0 without one
 
 
 class Autoencoder(nn.Module):
-    """A tokenizer: images in [-1, 1] to code indices and back.
+    """Maps images in [-1, 1] to code indices and back to images.
 
     Attributes:
-        encoder: images to features; knows its `downsampling_factor`.
-        head: features to the latents `z_e`, a point or a Gaussian.
-        quantizer: `z_e` to codes.
-        decoder: codes to the parameters of `likelihood`.
-        likelihood: what the decoder's outputs mean.
+        encoder: module from images to features, with a `downsampling_factor`.
+        head: module from features to latents `z_e`.
+        quantizer: module from `z_e` to codes, `z_q`.
+        decoder: module from `z_q` to outputs, the parameters of `likelihood`.
+        likelihood: distribution of an image given the decoder's outputs.
         channels: channels of an image.
     """
 
@@ -43,10 +43,11 @@ class Autoencoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return self.encoder.downsampling_factor
 
     def grid_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the code grid.
+        """Height and width of the latent grid for images of this size.
 
         Raises:
             InputError: the size is not a multiple of the downsampling factor.
@@ -63,11 +64,11 @@ class Autoencoder(nn.Module):
         return height // factor, width // factor
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        """Shape of the code indices of an image.
+        """Shape of the code indices of one image of this size.
 
         Raises:
-            InputError: the size is not a multiple of the downsampling factor, or not
-                the one that the quantizer is for.
+            InputError: the size is not a multiple of the downsampling factor, or the
+                quantizer is for another size.
         """
         return self.quantizer.tokens_shape(*self.grid_size(height, width))
 
@@ -86,16 +87,16 @@ class Autoencoder(nn.Module):
         return self.quantizer(head.z_e, train=False).indices
 
     def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
-        """Images, nominally in [-1, 1]: exactly what the forward pass reconstructs."""
+        """Images from code indices: the very `recon` of the evaluation pass."""
         outputs = self.decoder(self.quantizer.lookup(indices), train=False)
         return self.likelihood.mean(outputs, self.channels)
 
-    def start_codebook(self, images: Float[Array, "b h w c"]) -> None:
-        """Data-dependent start of the codebook; apply with its collections mutable."""
-        self.quantizer.start(self._latents(images, train=False).z_e)
+    def init_codebook_from_data(self, images: Float[Array, "b h w c"]) -> None:
+        """Data-dependent initialisation of the codebook; see `Quantizer`."""
+        self.quantizer.init_from_data(self._latents(images, train=False).z_e)
 
     def update_codebook(self) -> None:
-        """Next state of a codebook that no gradient learns; see `Quantizer`."""
+        """Update of the codebook after a training pass; see `Quantizer.update`."""
         self.quantizer.update()
 
     def _latents(self, images, *, train: bool):

@@ -1,4 +1,4 @@
-"""From configuration to modules: the tables of everything that has a name."""
+"""Builds modules from a configuration, with the tables of their names."""
 
 from ml_collections import ConfigDict
 
@@ -71,7 +71,7 @@ LIKELIHOODS = {
 
 
 def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
-    """The model of `config.model` for images with `channels` channels.
+    """The autoencoder that `config.model` describes, for images of so many channels.
 
     Raises:
         InputError: an unknown name or field, or an encoder and a decoder of different
@@ -96,7 +96,7 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
             "num_downsamples and num_upsamples, or both multipliers, the same length."
         )
     quantizer = _build_latent_quantizer(config)
-    code_dim = quantizer.latent_dim or config.code_dim
+    code_dim = quantizer.input_dim or config.code_dim
     return Autoencoder(
         encoder=encoder,
         head=from_table(
@@ -110,7 +110,7 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
 
 
 def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator | None:
-    """The discriminator of `config`, or None where its name is "none".
+    """The discriminator that `config.discriminator` describes; None for name "none".
 
     Raises:
         InputError: an unknown name or field.
@@ -121,17 +121,17 @@ def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator | None:
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:
-    """The quantizer, between linear maps where `latent_dim` asks for them."""
+    """The quantizer, between two linear maps where `config.latent_dim` is not 0."""
     if not config.latent_dim:
         return build_quantizer(config.quantizer, config.code_dim, config.dtype)
     inner = build_quantizer(config.quantizer, config.code_dim, "float32")
-    if not inner.latent_dim:
+    if not inner.input_dim:
         raise InputError(
             f"config.model.latent_dim={config.latent_dim} needs codes to map to, and "
             f"config.model.quantizer.name={config.quantizer.name!r} has none; set it 0."
         )
     return ProjectedQuantizer(
-        inner=inner, outer_dim=config.latent_dim, dtype=config.dtype
+        inner=inner, latent_dim=config.latent_dim, dtype=config.dtype
     )
 
 
@@ -141,10 +141,11 @@ def build_quantizer(
     dtype: str,
     where: str = "config.model.quantizer",
 ) -> Quantizer:
-    """The family that `config.name` names, and within it that of `config.inner`.
+    """The quantizer that `config.name` names, built on that of `config.inner` if any.
 
     Args:
-        code_dim: D of families with vectors for codes; heads share it.
+        code_dim: D of families whose codes are vectors; product heads divide it.
+        where: path of `config` in the whole configuration, for errors.
 
     Raises:
         InputError: an unknown name or field, or heads that do not divide `code_dim`.
@@ -165,7 +166,7 @@ def build_quantizer(
                 f"{where}.num_heads={heads} must divide config.model.code_dim="
                 f"{code_dim}."
             )
-        # Parts are summed or joined in float32, and rounded to dtype once.
+        # Codes are summed or joined in float32, and rounded to dtype once.
         derived["inner"] = build_quantizer(
             config.inner, code_dim // heads, "float32", f"{where}.inner"
         )

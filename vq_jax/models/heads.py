@@ -1,4 +1,4 @@
-"""From features to the latents that are quantised: a point or a Gaussian."""
+"""Heads: from the encoder's features to the latents that are quantised."""
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,11 @@ class HeadOutput:
     """What every head returns."""
 
     z_e: Leaf  # [b, hq, wq, d]
-    kl: Leaf  # float32 [b]: KL to N(0, 1), summed over latents, nats per image; or 0
+    kl: Leaf  # float32 [b]: KL from N(0, 1), summed over latents, nats per image; or 0
 
 
 class DeterministicHead(nn.Module):
-    """A 1x1 convolution to the dimension of a code.
+    """A 1x1 convolution from the features to latents of `code_dim` channels.
 
     Attributes:
         code_dim: channels of `z_e`.
@@ -39,7 +39,7 @@ class DeterministicHead(nn.Module):
 
 
 class IdentityHead(nn.Module):
-    """The features themselves, of MaskGIT and MAGVIT-v2: no convolution before codes.
+    """Takes the features as latents, as MaskGIT and MAGVIT-v2 do.
 
     Attributes:
         code_dim: channels that the features have to have.
@@ -64,10 +64,11 @@ class IdentityHead(nn.Module):
 
 
 class GaussianHead(nn.Module):
-    """z_e = μ + σε in training, μ in evaluation (VAE 1312.6114v11, eq. 10).
+    """The Gaussian posterior of a VAE (1312.6114v11, eq. 10).
 
-    The noise comes before quantisation, from the key "posterior". The logarithm of the
-    variance is clipped to [-30, 20], where float32 keeps σ and the KL term finite.
+    z_e = μ + σε in training and μ in evaluation; the noise ε is drawn from the random
+    stream "posterior", and added before quantisation. The log variance is clipped to
+    [-30, 20], where σ and the KL term are finite in float32.
 
     Attributes:
         code_dim: channels of `z_e`.

@@ -1,4 +1,4 @@
-"""How a codebook is used: counts, usage, perplexity, rate."""
+"""Measures of how evenly the codes are used: counts, usage, perplexity, bit rate."""
 
 import math
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from vq_jax.typing import Leaf
 
 
 class UsageWindow(NamedTuple):
-    """Counts of codes over windows of a fixed number of images, one after another."""
+    """Code counts of successive training batches, over windows of so many images."""
 
-    counts: Leaf  # int32 [num_codebooks, k]: of the window in progress
-    num_images: Leaf  # int32 []: images in it
-    last: Leaf  # int32 [num_codebooks, k]: of the last whole window
+    counts: Leaf  # int32 [num_codebooks, k]: counts of the window in progress
+    num_images: Leaf  # int32 []: images in it so far
+    last: Leaf  # int32 [num_codebooks, k]: counts of the last complete window
 
 
 def code_counts(
@@ -25,11 +25,11 @@ def code_counts(
     *,
     num_codebooks: int = 1,
 ) -> Int[Array, "{num_codebooks} {codebook_size}"]:
-    """How often each code of each codebook occurs, int32 [num_codebooks, k].
+    """Number of times that each code of each codebook occurs in `indices`.
 
-    Examples where the mask is False don't count, nor do negative indices, which stand
-    for dropped levels; the others must be below codebook_size. The last axes of the
-    tokens, flattened, run over the codebooks.
+    Images where the mask is False are not counted, nor are negative indices, which
+    stand for dropped residual levels; all others must be below `codebook_size`. The
+    last axes of the tokens, flattened, run over the codebooks.
     """
     if mask is None:
         mask = jnp.ones(indices.shape[0], bool)
@@ -44,15 +44,15 @@ def code_counts(
 
 
 def usage(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
-    """The fraction of codes that occur at least once, in [0, 1], over all codebooks."""
+    """Fraction of the codes of all codebooks that occur at least once, in [0, 1]."""
     return jnp.mean(counts > 0, dtype=jnp.float32)
 
 
 def perplexity(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
-    """exp(entropy in nats) of the code distribution, in [1, k]; 1 without any counts.
+    """exp(entropy in nats) of the code distribution, in [1, k]; 1 if all counts are 0.
 
-    Of several codebooks, the mean. Counts are non-negative and need not be whole: EMA
-    counts and probabilities do.
+    With several codebooks it is the mean of their perplexities. Counts are non-negative
+    and may be fractions, such as moving averages or probabilities.
     """
     counts = counts.astype(jnp.float32)
     total = jnp.sum(counts, axis=-1, keepdims=True)
@@ -61,15 +61,15 @@ def perplexity(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
 
 
 def bits_per_pixel(tokens_per_image: int, codebook_size: int, pixels: int) -> float:
-    """The rate when every token costs log2(codebook_size) bits: no entropy coding.
+    """Bit rate of the codes when each token costs log2(codebook_size) bits.
 
-    `pixels` counts positions, height * width, not channels.
+    That is without entropy coding. `pixels` is height * width, whatever the channels.
     """
     return tokens_per_image * math.log2(codebook_size) / pixels
 
 
 def new_window(num_codebooks: int, codebook_size: int) -> UsageWindow:
-    """A window without images."""
+    """A usage window that has counted no image yet."""
     shape = (num_codebooks, codebook_size)
     return UsageWindow(
         counts=jnp.zeros(shape, jnp.int32),
@@ -81,25 +81,27 @@ def new_window(num_codebooks: int, codebook_size: int) -> UsageWindow:
 def extend_window(
     window: UsageWindow, counts: Int[Array, "c k"], num_images: int, size: int
 ) -> UsageWindow:
-    """The window with a batch more; at `size` images or more it is whole.
+    """Adds the counts of a batch; at `size` images the window is complete.
 
-    A batch goes into one window undivided. So of batch sizes that divide `size`, all
-    give the same whole windows.
+    The counts of a complete window become `last`, and a new window begins. A batch is
+    never split between windows, so all batch sizes that divide `size` give the same
+    windows.
     """
     counts = window.counts + counts
     num_images = window.num_images + num_images
-    whole = num_images >= size
+    complete = num_images >= size
     return UsageWindow(
-        counts=jnp.where(whole, 0, counts),
-        num_images=jnp.where(whole, 0, num_images),
-        last=jnp.where(whole, counts, window.last),
+        counts=jnp.where(complete, 0, counts),
+        num_images=jnp.where(complete, 0, num_images),
+        last=jnp.where(complete, counts, window.last),
     )
 
 
 def window_summary(window: UsageWindow) -> dict[str, Float[Array, ""]]:
-    """usage and perplexity of the last whole window; at first, of the one in progress.
+    """{"usage", "perplexity"} of the last complete window.
 
-    They don't depend on the batch size, and compare with those of a split of as many
+    Before a window is complete they are those of the window in progress. They do not
+    depend on the batch size, and may be compared with those of a split that has as many
     images.
     """
     counts = jnp.where(jnp.any(window.last > 0), window.last, window.counts)

@@ -1,4 +1,4 @@
-"""Codebooks learnt by exponential moving averages instead of gradients."""
+"""Updates of a codebook that are not gradients: moving averages, restarts, anchors."""
 
 from typing import NamedTuple
 
@@ -10,25 +10,31 @@ from vq_jax.typing import Leaf
 
 
 class CodebookState(NamedTuple):
-    """An EMA codebook; the three change together or not at all."""
+    """A codebook learnt by exponential moving averages (EMA), codes = sums / counts.
+
+    Whatever changes one of the three changes the others with it.
+    """
 
     codes: Leaf  # float32 [k, d]
-    counts: Leaf  # float32 [k]: EMA of the vectors a batch assigns to each code
+    counts: Leaf  # float32 [k]: EMA of the number of vectors assigned to each code
     sums: Leaf  # float32 [k, d]: EMA of the sum of those vectors
 
 
 class CodeStatistics(NamedTuple):
-    """What one batch says about a codebook; statistics of parts of a batch add up."""
+    """Number and sum of the vectors of a batch that are assigned to each code.
+
+    The statistics of a batch are the sum of those of its parts.
+    """
 
     counts: Leaf  # float32 [k]
     sums: Leaf  # float32 [k, d]
 
 
 def new_codebook(codes: Float[Array, "k d"]) -> CodebookState:
-    """A codebook whose averages agree with its codes: counts 1, sums = codes.
+    """A codebook with these codes, and averages that agree: counts 1, sums = codes.
 
-    Other starts break codes that are not hit at once: counts 0 with sums = codes throws
-    them far away, counts 0 with sums 0 collapses them to the origin.
+    Other initial averages spoil the codes that the first batch does not use: counts 0
+    with sums = codes moves them far away, counts 0 with sums 0 to the origin.
     """
     codes = codes.astype(jnp.float32)
     return CodebookState(codes, jnp.ones(codes.shape[0]), codes)
@@ -37,7 +43,10 @@ def new_codebook(codes: Float[Array, "k d"]) -> CodebookState:
 def code_statistics(
     z: Float[Array, "n d"], indices: Int[Array, "n"], codebook_size: int
 ) -> CodeStatistics:
-    """Count and sum, float32, of the vectors assigned to each code; no N x K array."""
+    """Number and sum of the vectors `z` assigned to each code, without an n x k array.
+
+    Everything is float32, and no gradient reaches `z`.
+    """
     z = jax.lax.stop_gradient(z).astype(jnp.float32)
     ones = jnp.ones(z.shape[0])
     return CodeStatistics(
@@ -52,11 +61,11 @@ def ema_update(
     decay: float,
     min_count: float = 1e-5,
 ) -> CodebookState:
-    """Codes as the ratio of averaged sums and counts (VQ-VAE 1711.00937v2, eq. 6-8).
+    """The codebook after one moving-average update (VQ-VAE 1711.00937v2, eq. 6-8).
 
-    N ← γN + (1-γ)n, m ← γm + (1-γ)Σz, e = m/N. Deviation from the common Laplace
-    smoothing of N: it pulls rarely hit codes to the origin. A code whose count has
-    decayed below `min_count` keeps its place instead.
+    N ← γN + (1-γ)n, m ← γm + (1-γ)Σz, e = m/N. Deviation: there is no Laplace smoothing
+    of N, which is common and pulls rarely used codes to the origin; a code whose count
+    has decayed below `min_count` keeps its value instead.
     """
     counts = decay * state.counts + (1.0 - decay) * statistics.counts
     sums = decay * state.sums + (1.0 - decay) * statistics.sums
@@ -68,11 +77,12 @@ def ema_update(
 def restart_dead_codes(
     state: CodebookState, candidates: Float[Array, "k d"], threshold: float
 ) -> CodebookState:
-    """Moves codes that are hardly used to `candidates`, vectors of the current batch.
+    """Moves dead codes to `candidates`, vectors of the current batch.
 
-    A code is dead when its count is below `threshold` times the mean count, a fraction
-    that does not depend on the batch size. Codes, counts and sums are reset together;
-    the new count is the mean, so a code has log(threshold)/log(decay) steps to be hit.
+    A code is dead when its count is below `threshold` times the mean count; the
+    threshold is a fraction, so it does not depend on the batch size. Codes, counts and
+    sums are reset together. The new count is the mean count, so an unused code is
+    restarted again after log(threshold)/log(decay) steps.
     """
     mean_count = jnp.mean(state.counts)
     dead = state.counts < threshold * mean_count
@@ -92,10 +102,10 @@ def split_most_used(
 ) -> CodebookState:
     """Moves dead codes next to the most used ones, as UViM does (2205.10337).
 
-    While a code is dead, as in `restart_dead_codes`: the least used becomes the most
-    used times U(1 - perturbation, 1 + perturbation), and each gets half its count. At
-    most `max_splits` a call, since they follow one another. It needs no vectors, so
-    codes stay where vectors are even with small batches.
+    While any code is dead, as in `restart_dead_codes`, the least used code becomes the
+    most used one times U(1 - perturbation, 1 + perturbation), and both get half of its
+    count. Splits follow one another, so there are at most `max_splits` a call. No
+    vectors of the batch are needed: a small batch may have none near most codes.
     """
 
     def any_dead(carry):
@@ -125,10 +135,11 @@ def move_to_anchors(
     anchors: Float[Array, "k d"],
     decay: float,
 ) -> Float[Array, "k d"]:
-    """(1 - α) e + α anchor with α = exp(-10 K p / (1 - decay) - 0.001).
+    """Moves each code towards its anchor, the more the less it is used (CVQ).
 
-    CVQ 2307.15139, eq. 4-6: `probs` is the averaged share of vectors of each code; a
-    code that is used keeps its place, one that never is goes to its anchor.
+    e ← (1 - α) e + α anchor with α = exp(-10 K p / (1 - decay) - 0.001) (2307.15139,
+    eq. 4-6). `probs`, p, is the moving average of the share of vectors that a code
+    gets: a code in use keeps its value, and one that is never used becomes its anchor.
     """
     share = probs * (codes.shape[0] * 10.0)
     alpha = jnp.exp(-share / (1.0 - decay) - 1e-3)[:, None]
@@ -138,11 +149,12 @@ def move_to_anchors(
 def sample_vectors(
     z: Float[Array, "n d"], count: int, key: Key[Array, ""]
 ) -> Float[Array, "count d"]:
-    """`count` rows of `z`, drawn without replacement where there are enough of them.
+    """`count` random rows of `z`, drawn without replacement if there are enough.
 
-    Where there are not, every row comes at least n // count times before any repeats,
-    and repeats get 1 % of the rows' standard deviation as noise, so that no two codes
-    start equal: with ties to the lowest index, the second would never be used.
+    If there are not, each row is used count // n times before any is used once more,
+    and every use after the first adds noise of 1 % of the standard deviation of `z`.
+    Otherwise two codes would be equal, and the second never used, since the search
+    takes the lowest index among equal distances.
     """
     pick_key, noise_key = jax.random.split(key)
     num_rows = z.shape[0]

@@ -1,4 +1,4 @@
-"""A convolution whose kernel gradient is fast on CPUs, too."""
+"""A convolution whose gradient with respect to the kernel is also fast on CPUs."""
 
 import functools
 
@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 BLOCK = 1_024
-"""Output positions that a block of the kernel gradient has at most; one row of the
+"""Most output positions in a block of the kernel gradient; a block has one row of the
 batch at least."""
 
 PLAIN = {
@@ -17,7 +17,7 @@ PLAIN = {
     "feature_group_count": 1,
     "batch_group_count": 1,
 }
-"""Options of `lax.conv_general_dilated` that a plain convolution has."""
+"""The values of these options of `lax.conv_general_dilated` in a plain convolution."""
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -31,17 +31,18 @@ def convolve(
     dimension_numbers=LAYOUT,
     **options,
 ) -> Float[Array, "b h2 w2 _"]:
-    """`lax.conv_general_dilated`, for `flax.linen.Conv(conv_general_dilated=…)`.
+    """A convolution, as `flax.linen.Conv(conv_general_dilated=convolve)` calls it.
 
-    Value and gradients are the same up to rounding. XLA's CPU backend computes the
-    gradient of a kernel at a fraction of the speed of the other two passes, the smaller
-    the larger the image (benchmarks/convolution.py). There `kernel_grad` replaces it in
-    plain convolutions: kernels HWIO, stride 1, no dilation, no groups, more than 1x1.
-    Other devices have XLA's own. What is replaced has no forward-mode derivative.
+    Value and gradients are those of `lax.conv_general_dilated` up to rounding. On CPUs
+    XLA computes the gradient of the kernel many times slower than the other two passes,
+    and the more so the larger the image (benchmarks/convolution.py). There
+    `kernel_grad` computes it for plain convolutions: kernels HWIO of more than 1x1,
+    stride 1, no dilation, no groups. These have no forward-mode derivative. Other
+    devices use XLA's gradient.
 
     Args:
         padding: "SAME", "VALID", or (before, after) for height and width.
-        options: others of `lax.conv_general_dilated`.
+        options: further options of `lax.conv_general_dilated`.
     """
     plain = functools.partial(
         lax.conv_general_dilated,
@@ -69,18 +70,21 @@ def kernel_grad(
     size: tuple[int, int],
     pads,
 ) -> Float[Array, "kh kw c f"]:
-    """Gradient of a kernel of `size` at stride 1.
+    """Gradient with respect to the kernel of a convolution of stride 1.
 
-    A sum over blocks of rows, each a product of the matrices of patches [positions,
-    kh · kw · c] and of cotangents [positions, f], small enough to stay in the cache
-    where a row of the whole batch is. Sums are float32.
+    It is a sum over blocks of image rows. Each block is the product of a matrix of
+    patches [positions, kh · kw · c] with the cotangents [positions, f], and small
+    enough for the processor's cache, if one row of the whole batch is. Sums are
+    float32.
 
     Args:
+        cotangent: gradient of the loss with respect to the convolution's result.
+        size: height and width of the kernel.
         pads: (before, after) for height and width.
     """
-    batch, height, width, features = cotangent.shape
+    batch, height, width, channels = cotangent.shape
     rows = _rows_of_block(height, batch * width)
-    # Not jnp.pad: convolutions take negative pads, too.
+    # Not jnp.pad: the pads of a convolution may be negative.
     edges = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
     padded = lax.pad(x, jnp.zeros((), x.dtype), edges)
 
@@ -101,13 +105,13 @@ def kernel_grad(
         )
         return total + product, None
 
-    zeros = jnp.zeros((size[0] * size[1] * x.shape[-1], features), jnp.float32)
+    zeros = jnp.zeros((size[0] * size[1] * x.shape[-1], channels), jnp.float32)
     total, _ = lax.scan(add_block, zeros, jnp.arange(0, height, rows))
-    return total.reshape(*size, x.shape[-1], features)
+    return total.reshape(*size, x.shape[-1], channels)
 
 
 def _with_kernel_grad(plain, pads):
-    """`plain`, (x, kernel) -> y, differentiated by `kernel_grad` on CPUs."""
+    """The convolution `plain`, (x, kernel) -> y, with `kernel_grad` on CPUs."""
 
     @jax.custom_vjp
     def conv(x, kernel):
@@ -120,14 +124,16 @@ def _with_kernel_grad(plain, pads):
         x, kernel = saved
         (x_grad,) = jax.linear_transpose(lambda x: plain(x, kernel), x)(cotangent)
 
-        def ours(x, cotangent):
+        def cpu_kernel_grad(x, cotangent):
             grad = kernel_grad(x, cotangent, size=kernel.shape[:2], pads=pads)
             return grad.astype(kernel.dtype)
 
         def xla_kernel_grad(x, cotangent):
             return jax.linear_transpose(lambda k: plain(x, k), kernel)(cotangent)[0]
 
-        grad = lax.platform_dependent(x, cotangent, cpu=ours, default=xla_kernel_grad)
+        grad = lax.platform_dependent(
+            x, cotangent, cpu=cpu_kernel_grad, default=xla_kernel_grad
+        )
         return x_grad, grad
 
     conv.defvjp(forward, backward)

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of a discriminator's images (DiffAugment 2006.10738)."""
+"""Differentiable augmentation of what a discriminator sees (DiffAugment 2006.10738)."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,11 @@ Images = Float[Array, "b h w c"]
 
 
 def color(key: Key[Array, ""], images: Images) -> Images:
-    """Brightness, then saturation, then contrast, drawn for each image.
+    """Changes brightness, then saturation, then contrast, at random for each image.
 
-    An offset in [-0.5, 0.5]; a factor in [0, 2] of the difference from the mean over
-    channels; a factor in [0.5, 1.5] of the difference from the mean over the image.
+    Brightness is an offset in [-0.5, 0.5]; saturation a factor in [0, 2] of the
+    difference from the mean over channels; contrast a factor in [0.5, 1.5] of the
+    difference from the mean over the image.
     """
     keys = jax.random.split(key, 3)
     offset, saturation, contrast = (
@@ -27,7 +28,7 @@ def color(key: Key[Array, ""], images: Images) -> Images:
 
 
 def translation(key: Key[Array, ""], images: Images) -> Images:
-    """Shifts each image by at most an eighth of its sides; zeros come in."""
+    """Shifts each image by at most an eighth of its sides, filling up with zeros."""
     count, height, width, _ = images.shape
     row_key, column_key = jax.random.split(key)
     rows = _shifted(row_key, count, height)
@@ -38,7 +39,7 @@ def translation(key: Key[Array, ""], images: Images) -> Images:
 
 
 def cutout(key: Key[Array, ""], images: Images) -> Images:
-    """Sets a square of half the sides to 0; its centre is anywhere in the image."""
+    """Sets a random rectangle of half the sides to 0; its centre is in the image."""
     count, height, width, _ = images.shape
     row_key, column_key = jax.random.split(key)
     rows = _covered(row_key, count, height)
@@ -51,14 +52,17 @@ AUGMENTATIONS = {"color": color, "cutout": cutout, "translation": translation}
 
 
 def augment(key: Key[Array, ""], images: Images, names: Sequence[str]) -> Images:
-    """The named augmentations one after another; gradients reach the images."""
+    """Applies the named augmentations in turn; gradients reach the images.
+
+    `names` are keys of AUGMENTATIONS. Each draws from a key of its own.
+    """
     for i, name in enumerate(names):
         images = AUGMENTATIONS[name](jax.random.fold_in(key, i), images)
     return images
 
 
 def _shifted(key, count, side):
-    """Row numbers [count, side] in an image padded by one pixel; 0 or -1 is padding."""
+    """Row numbers [count, side] in an image padded by one pixel on each side."""
     most = (side + 4) // 8  # rounded, not truncated
     shift = jax.random.randint(key, (count, 1), -most, most + 1)
     return jnp.clip(jnp.arange(side)[None] + shift + 1, 0, side + 1)

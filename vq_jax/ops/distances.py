@@ -1,4 +1,4 @@
-"""Nearest-neighbour search in a codebook, in memory that its size does not set."""
+"""Search for the nearest code, in memory that does not grow with the codebook."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -7,13 +7,13 @@ from jaxtyping import Array, Float, Int
 from vq_jax.errors import InputError
 
 MAX_SCORES = 2**24
-"""Distances held at a time by default: 64 MiB; at least 128 codes are compared."""
+"""Distances held at a time by default, 64 MiB. A block has 128 codes at least."""
 
 
 def squared_distances(
     z: Float[Array, "n d"], codebook: Float[Array, "k code_dim"]
 ) -> Float[Array, "n k"]:
-    """‖z_n - e_k‖² in float32, whatever the inputs' dtype; never below 0.
+    """Squared distances ‖z_n - e_k‖² of all vectors and codes; float32, never below 0.
 
     Raises:
         InputError: the vectors and the codes differ in dimension.
@@ -30,10 +30,11 @@ def nearest_code(
     *,
     block_size: int | None = None,
 ) -> Int[Array, "*n"]:
-    """Index (int32) of the nearest code, ties to the lowest (1711.00937v2, eq. 1).
+    """int32 index of the code nearest to each vector (VQ-VAE 1711.00937v2, eq. 1).
 
-    Distances are float32 even where the inputs are bfloat16: a bfloat16 search changes
-    4-8 % of the indices. No gradient passes.
+    Among equal distances it is the lowest index. Distances are float32 even where the
+    inputs are bfloat16: a search in bfloat16 changes 4-8 % of the indices. No gradient
+    passes.
 
     Args:
         block_size: codes compared at a time, so that memory is O(n · block_size) and
@@ -55,12 +56,12 @@ def nearest_code(
 
 
 def _running_argmin(z, codebook, block_size: int):
-    """The argmin over blocks of codes, one after another."""
+    """Index of the nearest code, found by comparing one block of codes at a time."""
     size, dim = codebook.shape
 
     def body(block, best):
-        # The last block begins early enough to be whole: codes that it sees for the
-        # second time are no nearer than before, so they change nothing.
+        # The last block begins early enough to be full. It meets some codes for the
+        # second time; they are no nearer than before, so they change nothing.
         first = jnp.minimum(block * block_size, size - block_size)
         codes = lax.dynamic_slice(codebook, (first, 0), (block_size, dim))
         distances = _relative_distances(z, codes)
@@ -72,8 +73,8 @@ def _running_argmin(z, codebook, block_size: int):
             jnp.where(nearer, index + first, best[1]),
         )
 
-    start = (jnp.full(len(z), jnp.inf), jnp.zeros(len(z), jnp.int32))
-    return lax.fori_loop(0, -(-size // block_size), body, start)[1]
+    best = (jnp.full(len(z), jnp.inf), jnp.zeros(len(z), jnp.int32))
+    return lax.fori_loop(0, -(-size // block_size), body, best)[1]
 
 
 def check_dimensions(
@@ -89,6 +90,6 @@ def check_dimensions(
 
 
 def _relative_distances(z, codebook):
-    """‖z - e‖² - ‖z‖²: it has the same argmin, and no large common term to round."""
+    """‖z - e‖² - ‖z‖²: the same argmin, without a large common term to round."""
     cross = jnp.matmul(z, codebook.T, precision=lax.Precision.HIGHEST)
     return jnp.sum(codebook**2, axis=1)[None, :] - 2.0 * cross

@@ -1,4 +1,4 @@
-"""Entropies of soft assignments: confident choices, evenly used codes. All in nats."""
+"""Penalties on code assignments: entropies in nats, and orthogonality of the codes."""
 
 import math
 from collections.abc import Callable
@@ -15,11 +15,14 @@ MAX_LOGITS = 2**22
 def assignment_entropies(
     logits_fn: Callable, z: Float[Array, "n d"], num_codes: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """(mean over n of H(p_n), H(mean over n of p_n)), p = softmax(logits_fn(z)).
+    """Mean entropy of soft assignments to codes, and entropy of the mean assignment.
 
-    MaskGIT's entropy loss is their difference; both are in [0, log num_codes].
-    Gradients reach z and what `logits_fn` closes over. Works through rows in blocks and
-    recomputes them backwards, so memory is O(num_codes), not O(n · num_codes).
+    With p_n = softmax(logits_fn(z_n)): (mean over n of H(p_n), H(mean over n of p_n)),
+    both in [0, log num_codes]. The first is small where each choice is confident, the
+    second large where codes are used evenly; MaskGIT's entropy loss is their
+    difference. Gradients reach `z` and what `logits_fn` closes over. Blocks of rows are
+    computed one after another, and again in the backward pass, so memory is
+    O(num_codes) and not O(n · num_codes).
 
     Args:
         logits_fn: float32 rows [m, d] -> logits [m, num_codes].
@@ -48,8 +51,8 @@ def assignment_entropies(
     zeros = (jnp.zeros(()), jnp.zeros(num_codes))
     (sample, probs), _ = jax.lax.scan(body, zeros, (blocks, block_weights))
     probs = probs / count
-    # Bounded from below in the logarithm alone: a code without any probability would
-    # have an infinite derivative, and make NaN of the zeros it meets.
+    # Only the logarithm's argument is bounded from below: a code of probability 0 has
+    # an infinite derivative, which times 0 would be NaN.
     mean_entropy = -jnp.sum(probs * jnp.log(jnp.maximum(probs, TINY)))
     return sample / count, mean_entropy
 
@@ -57,12 +60,13 @@ def assignment_entropies(
 def bit_entropies(
     z: Float[Array, "n d"], scale: float, inverse_temperature: float, group_size: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """`assignment_entropies` for codes {-scale, +scale}^d, without their 2^d table.
+    """`assignment_entropies` for the codes {-scale, +scale}^d, without listing all 2^d.
 
-    p(code) ∝ exp(2 · inverse_temperature · z·code) factorises into bits, with P(+) =
-    σ(4 · scale · inverse_temperature · z_j) (BSQ 2406.07548, eq. 8-9): the mean entropy
-    is exact. That of the mean is the sum over groups of `group_size` bits, an upper
-    bound that is exact where group_size ≥ d; memory is O(n · 2^group_size) in blocks.
+    p(code) ∝ exp(2 · inverse_temperature · z·code) is a product over bits, with P(+) =
+    σ(4 · scale · inverse_temperature · z_j) (BSQ 2406.07548, eq. 8-9), so the mean
+    entropy is exact. The entropy of the mean is computed for groups of `group_size`
+    bits and summed: an upper bound, exact where group_size ≥ d. Each group has a table
+    of 2^group_size codes.
     """
     z = z.astype(jnp.float32)
     logits = 4.0 * scale * inverse_temperature * z
@@ -70,16 +74,15 @@ def bit_entropies(
     total = jnp.zeros(())
     for first in range(0, z.shape[1], group_size):
         part = z[:, first : first + group_size]
-        width = part.shape[1]
-        signs = (
-            2.0 * ((jnp.arange(2**width)[:, None] >> jnp.arange(width)[None]) & 1) - 1.0
-        )
+        bits = part.shape[1]
+        digits = (jnp.arange(2**bits)[:, None] >> jnp.arange(bits)[None]) & 1
+        signs = 2.0 * digits - 1.0
         table = (2.0 * inverse_temperature * scale) * signs.T
 
         def logits_fn(rows, table=table):
             return _product(rows, table)
 
-        total += assignment_entropies(logits_fn, part, 2**width)[1]
+        total += assignment_entropies(logits_fn, part, 2**bits)[1]
     return sample, total
 
 
@@ -88,16 +91,17 @@ def _product(a, b):
 
 
 def _binary_entropy(logits):
-    """Entropy of Bernoulli(σ(logits)); exact in both tails, finite gradients."""
-    size = jnp.abs(logits)  # it is even, and the lower tail does not cancel
+    """Entropy of Bernoulli(σ(logits)); accurate in both tails, finite gradients."""
+    size = jnp.abs(logits)  # the entropy is even, and this tail does not cancel
     return jax.nn.softplus(-size) + size * jax.nn.sigmoid(-size)
 
 
 def orthogonality(codebook: Float[Array, "k d"]) -> Float[Array, ""]:
-    """mean over pairs of (unit e_i · unit e_j)², less 1/k: 0 for orthogonal codes.
+    """Mean squared cosine between codes, less 1/k: 0 for orthogonal codes.
 
-    Shin et al. 2112.00384, eq. 2. O(k²) flops, through the d x d Gram matrix in O(k·d²)
-    and O(d²) memory: ‖EEᵀ‖ = ‖EᵀE‖.
+    (1/k²) Σ_ij (unit e_i · unit e_j)² - 1/k (Shin et al. 2112.00384, eq. 2). The d x d
+    matrix EᵀE has the norm of the k x k matrix EEᵀ, so it takes O(k·d²) flops and O(d²)
+    memory.
     """
     codes = codebook.astype(jnp.float32)
     squares = jnp.sum(codes**2, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Gradients through the discrete choice of a code."""
+"""Gradient estimators: how gradients pass the discrete choice of a code."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,11 +10,12 @@ from vq_jax.ops import vectors
 def straight_through(
     z: Float[Array, "*n d"], z_q: Float[Array, "*n d"]
 ) -> Float[Array, "*n d"]:
-    """`z_q` in value, bit for bit; the gradient passes to `z` unchanged, none to `z_q`.
+    """The straight-through estimator: the value is `z_q`, the gradient goes to `z`.
 
-    VQ-VAE 1711.00937v2, sec. 3.2. The usual form `z + sg(z_q - z)` rounds: most
-    elements are no longer codes, and decoding the indices gives another image than the
-    forward pass did. Here the added term is an exact 0.
+    The gradient reaches `z` unchanged, and `z_q` gets none (VQ-VAE 1711.00937v2, sec.
+    3.2). The value is `z_q` bit for bit, since the added term is exactly 0. The usual
+    form `z + sg(z_q - z)` rounds: most of its elements are no longer those of a code,
+    and decoding the indices gives another image than the forward pass.
     """
     return lax.stop_gradient(z_q) + (z - lax.stop_gradient(z))
 
@@ -22,17 +23,19 @@ def straight_through(
 def rotation_trick(
     z: Float[Array, "*n d"], z_q: Float[Array, "*n d"]
 ) -> Float[Array, "*n d"]:
-    """`z_q` in value, bit for bit; the gradient to `z` turns as `z` turns to `z_q`.
+    """The rotation trick: the value is `z_q`, the gradient reaches `z` rotated.
 
-    Fifty et al. 2410.06424, sec. 4.2: with ẑ, q̂ the unit vectors, w = unit(ẑ + q̂) and
-    λ = ‖z_q‖/‖z‖, dz = λ (g - 2w(w·g) + 2ẑ(q̂·g)). None to `z_q`. Where z and z_q are
-    opposite the rotation is not defined and w is 0; lengths below 1e-6 count as 1e-6.
+    The rotation, with scaling, is the one that maps `z` to `z_q` (Fifty et al.
+    2410.06424, sec. 4.2): with ẑ, q̂ the unit vectors, w = unit(ẑ + q̂) and λ =
+    ‖z_q‖/‖z‖, dz = λ (g - 2w(w·g) + 2ẑ(q̂·g)). `z_q` gets no gradient; the value is
+    `z_q` bit for bit. Where z and z_q are opposite the rotation is not defined, and w
+    is 0; lengths below 1e-6 count as 1e-6.
     """
     z_q = lax.stop_gradient(z_q)
-    still = lax.stop_gradient(z)
-    source, target = vectors.unit(still), vectors.unit(z_q)
+    fixed_z = lax.stop_gradient(z)
+    source, target = vectors.unit(fixed_z), vectors.unit(z_q)
     between = vectors.unit(source + target)
-    scale = vectors.norm(z_q) / jnp.maximum(vectors.norm(still), 1e-6)
+    scale = vectors.norm(z_q) / jnp.maximum(vectors.norm(fixed_z), 1e-6)
 
     def along(direction):
         return jnp.sum(z * direction, axis=-1, keepdims=True)
@@ -44,11 +47,11 @@ def rotation_trick(
 def diveq(
     z: Float[Array, "*n d"], z_q: Float[Array, "*n d"], noise: Float[Array, "*n d"]
 ) -> Float[Array, "*n d"]:
-    """z + ‖z_q - z‖ · sg(unit(z_q - z + noise)); gradients reach `z` and `z_q`.
+    """The DiVeQ estimator: z + ‖z_q - z‖ · sg(unit(z_q - z + noise)) (2509.26469).
 
-    DiVeQ 2509.26469: the codes learn from what uses them, with no loss of their own.
-    The value is `z_q` up to rounding without noise, and at the same distance from `z`
-    with it.
+    Gradients reach `z` and `z_q`, so the reconstruction loss trains the codes and they
+    need no loss of their own. Without noise the value is `z_q` up to rounding; with
+    noise it is another point at the same distance from `z`.
     """
     difference = z_q - z
     direction = lax.stop_gradient(vectors.unit(difference + noise))

@@ -1,4 +1,8 @@
-"""Bounds and grids of finite scalar quantisation (FSQ, Mentzer et al. 2309.15505)."""
+"""Bounds and grids of finite scalar quantisation (FSQ, Mentzer et al. 2309.15505).
+
+`levels` has one entry for each channel: the number L of values that it is rounded to.
+A value's number, in [0, L - 1], is its digit.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,18 +18,19 @@ Bound = Literal["tan", "atanh", "symmetric", "clip"]
 def bounded(
     z: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
 ) -> Float[Array, "*n d"]:
-    """z on the scale of digits: rounding gives a digit in [0, level - 1].
+    """Maps each channel to the range of its digits, to be rounded to the nearest one.
 
-    tan: as printed in the paper's appendix, shift = tan(offset / half). atanh: the
-    shift that maps 0 to 0, and so works with levels of 2. symmetric: (L - 1)(tanh z +
-    1)/2, the uniform grid on [-1, 1] (2411.19842, sec. 3.2). clip: the same grid with z
-    clipped to [-1, 1] in place of tanh, for residuals. Gradients reach z.
+    "tan" is the bound printed in the paper's appendix, shift = tan(offset / half).
+    "atanh" has the shift that maps 0 to 0, which also works with L = 2. "symmetric" is
+    (L - 1)(tanh z + 1)/2, for a uniform grid on [-1, 1] (2411.19842, sec. 3.2). "clip"
+    has the same grid and clips z to [-1, 1] instead of tanh, for residual levels.
+    Gradients reach z.
     """
     count = along_last(levels, z.ndim, jnp.float32)
     z = z.astype(jnp.float32)
     if bound in ("symmetric", "clip"):
         squashed = jnp.tanh(z) if bound == "symmetric" else jnp.clip(z, -1.0, 1.0)
-        # At an odd multiple of a half the paper's floor(x + 0.5) goes up.
+        # `to_digits` rounds halves up on these grids, as the paper's floor(x + 0.5).
         return (count - 1) * (squashed + 1) / 2
     offset = jnp.where(count % 2 == 0, 0.5, 0.0)
     if bound == "tan":
@@ -40,11 +45,14 @@ def bounded(
 def to_digits(
     position: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
 ) -> Int[Array, "*n d"]:
-    """The nearest digits; halves go up on the symmetric grids, else to even."""
+    """The digits nearest to the results of `bounded`, int32.
+
+    Halves are rounded up with the bounds "symmetric" and "clip", else to even values.
+    """
     if bound in ("symmetric", "clip"):
         digits = jnp.floor(position + 0.5)
     else:
-        # Rounded about the centre, as the reference does: ties go to even values.
+        # Rounded about the centre, as the reference does, so ties go to even values.
         centre = along_last(levels, position.ndim, jnp.float32) // 2
         digits = jnp.round(position - centre) + centre
     highest = along_last(levels, position.ndim, jnp.int32) - 1
@@ -54,10 +62,10 @@ def to_digits(
 def values(
     position: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
 ) -> Float[Array, "*n d"]:
-    """Digits, or positions between them, as code values.
+    """The numbers in [-1, 1] that stand for digits, or for positions between digits.
 
-    (digit - L//2) / (L//2), in [-1, 1], for tan and atanh; 2 digit / (L - 1) - 1 for
-    the symmetric grids.
+    (digit - L//2) / (L//2) for the bounds "tan" and "atanh", and 2 digit / (L - 1) - 1
+    for "symmetric" and "clip".
     """
     count = along_last(levels, position.ndim, jnp.float32)
     if bound in ("symmetric", "clip"):

@@ -1,4 +1,4 @@
-"""The diagonal Gaussian posterior of a VAE."""
+"""The Gaussian posterior of a VAE: samples, and KL divergence from N(0, 1)."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -9,14 +9,17 @@ def reparameterise(
     log_variance: Float[Array, "*n"],
     noise: Float[Array, "*n"],
 ) -> Float[Array, "*n"]:
-    """μ + σε; gradients reach both moments (Kingma & Welling 1312.6114v11, eq. 10)."""
+    """A sample μ + σε of the posterior (Kingma & Welling 1312.6114v11, eq. 10).
+
+    `noise`, ε, comes from N(0, 1); gradients reach mean and log variance.
+    """
     return mean + jnp.exp(0.5 * log_variance) * noise
 
 
 def kl_to_standard_normal(
     mean: Float[Array, "b *latents"], log_variance: Float[Array, "b *latents"]
 ) -> Float[Array, "b"]:
-    """KL(N(μ, σ²) ‖ N(0, 1)) ≥ 0, summed over latents: nats per image, float32.
+    """KL(N(μ, σ²) ‖ N(0, 1)) of each image, in nats, summed over its latents; float32.
 
     Kingma & Welling 1312.6114v11, appendix B (there with the opposite sign).
     """

@@ -1,4 +1,4 @@
-"""Lloyd's algorithm, to start a codebook."""
+"""Lloyd's algorithm (k-means), to initialise a codebook from data."""
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,13 @@ from vq_jax.ops import codebook, distances
 def kmeans(
     z: Float[Array, "n d"], num_codes: int, key: Key[Array, ""], iterations: int = 10
 ) -> Float[Array, "num_codes d"]:
-    """Means of `num_codes` clusters, float32; a cluster that gets no vector stays.
+    """The means of `num_codes` clusters of the vectors `z`, float32.
 
-    Lloyd's iterations from `codebook.sample_vectors`. With fewer vectors than codes it
-    is those, each repeat apart by a little noise.
+    Lloyd's iterations from random vectors of `z` (`codebook.sample_vectors`). A cluster
+    without vectors keeps its mean.
     """
     z = z.astype(jnp.float32)
-    start = codebook.sample_vectors(z, num_codes, key)
+    initial = codebook.sample_vectors(z, num_codes, key)
 
     def body(_, codes):
         indices = distances.nearest_code(z, codes)
@@ -24,4 +24,4 @@ def kmeans(
         means = sums / jnp.maximum(counts, 1.0)[:, None]
         return jnp.where(counts[:, None] > 0, means, codes)
 
-    return jax.lax.fori_loop(0, iterations, body, start)
+    return jax.lax.fori_loop(0, iterations, body, initial)

@@ -1,8 +1,9 @@
-"""What the outputs of a decoder mean: a distribution of each image channel.
+"""Likelihoods: the distribution of each image channel, given the decoder's outputs.
 
-Layout: the last axis of `outputs` is channel-major, that is, all outputs of the first
-image channel, then all of the second: `o = c * outputs_per_channel`. Images are in
-[-1, 1]. Everything is computed and returned in float32, whatever the outputs' dtype.
+The last axis of `outputs` has `c * outputs_per_channel` entries: first all outputs of
+the first image channel, then all of the second, and so on. Images are in [-1, 1]; an
+intensity is one of the 256 values 0 … 255 of a channel. Everything is computed and
+returned in float32, whatever the dtype of the outputs.
 """
 
 import dataclasses
@@ -14,10 +15,10 @@ from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
 
-NUM_LEVELS = 256
+NUM_INTENSITIES = 256
 
-# On images in [-1, 1], as in PixelCNN++: a logistic this narrow puts 97 % of its mass
-# into the bin at its centre, and a narrower one only makes steeper gradients.
+# Of images in [-1, 1], as in PixelCNN++: a logistic this narrow has 97 % of its mass in
+# the bin at its centre, and a narrower one would only make gradients steeper.
 MIN_LOG_SCALE = -7.0
 
 # Keeps logit(x) and 1 / (x (1 - x)) bounded (DALL-E, appendix A.3).
@@ -26,11 +27,13 @@ LOGIT_LAPLACE_EPS = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Likelihood:
-    """A distribution of image channels given decoder outputs; hashable, hence static.
+    """The distribution of an image channel whose parameters are decoder outputs.
+
+    It is hashable, so a module can have it as a static field.
 
     Attributes:
-        name: what errors and logs call it.
-        outputs_per_channel: decoder outputs that one image channel needs.
+        name: its name in configurations and errors.
+        outputs_per_channel: number of decoder outputs for one image channel.
         mean: `mean(outputs, channels)` -> images [b, h, w, c], nominally in [-1, 1].
             Gradients reach the outputs.
         nll: `nll(outputs, images)` -> negative log-likelihood [b, h, w, c], in nats per
@@ -46,7 +49,7 @@ class Likelihood:
 def split_channels(
     outputs: Float[Array, "b h w o"], channels: int, outputs_per_channel: int
 ) -> Float[Array, "b h w c {outputs_per_channel}"]:
-    """The outputs of each image channel on an axis of their own, in float32.
+    """The outputs with an axis for the image channels, float32.
 
     Raises:
         InputError: if `o` is not `channels * outputs_per_channel`.
@@ -63,86 +66,86 @@ def split_channels(
     return split.astype(jnp.float32)
 
 
-def nearest_level(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """[-1, 1] -> the nearest of the 256 levels 0 ... 255, as float32."""
-    levels = jnp.round(127.5 * (images.astype(jnp.float32) + 1.0))
-    return jnp.clip(levels, 0.0, NUM_LEVELS - 1.0)
+def nearest_intensity(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    """The intensity, 0 … 255 as float32, nearest to each element in [-1, 1]."""
+    intensities = jnp.round(127.5 * (images.astype(jnp.float32) + 1.0))
+    return jnp.clip(intensities, 0.0, NUM_INTENSITIES - 1.0)
 
 
 def pixels_mean(
     outputs: Float[Array, "b h w o"], channels: int
 ) -> Float[Array, "b h w c"]:
-    """The outputs are the image; not clipped."""
+    """Images of the likelihood "pixels": the outputs themselves, not clipped."""
     return split_channels(outputs, channels, 1)[..., 0]
 
 
 def discretized_logistic_mean(
     outputs: Float[Array, "b h w o"], channels: int
 ) -> Float[Array, "b h w c"]:
-    """The location of the logistic; not clipped, so gradients never vanish."""
+    """The location of each logistic; not clipped, so gradients never vanish."""
     return split_channels(outputs, channels, 2)[..., 0]
 
 
 def discretized_logistic_nll(
     outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """-ln P(level) of a logistic cut into 256 bins (PixelCNN++, 1701.05517, eq. 2).
+    """-ln P(intensity) of a logistic cut into 256 bins (PixelCNN++ 1701.05517, eq. 2).
 
-    Outputs per channel: mean and log scale, both on the scale of images in [-1, 1]; the
-    log scale is clamped at MIN_LOG_SCALE, below which its gradient is zero. The first
-    and the last bin hold the tails. Images are rounded to the 256 levels; no gradient
-    reaches them. Finite, with finite gradients, for outputs up to 1e30 either way.
+    The outputs of a channel are mean and log scale, for images in [-1, 1]; the log
+    scale is clamped at MIN_LOG_SCALE, below which its gradient is zero. The first and
+    the last bin have the tails. Images are rounded to the nearest intensity, and get no
+    gradient. Values and gradients are finite for outputs of up to ±1e30.
 
-    The original takes the log of a difference of sigmoids and falls back to the density
-    where that underflows. Here is the identity sigmoid(a) - sigmoid(b) = sigmoid(a)
-    sigmoid(-b) (1 - exp(b - a)), which is exact and needs no fallback.
+    The original takes the log of a difference of sigmoids, and the density where that
+    underflows. Here the identity sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 -
+    exp(b - a)) replaces both; it is exact.
     """
     params = split_channels(outputs, images.shape[-1], 2)
     mean, log_scale = params[..., 0], jnp.maximum(params[..., 1], MIN_LOG_SCALE)
-    level = nearest_level(images)
+    intensity = nearest_intensity(images)
 
-    # In units of levels, where edges are exact: neighbouring bins must share an edge to
-    # the last bit, or the narrowest logistics do not sum to one.
+    # In units of intensities, where edges are exact: neighbouring bins must share an
+    # edge to the last bit, or the narrowest logistics do not sum to one.
     log_bin_width = -log_scale - jnp.log(127.5)
     bin_width = jnp.exp(log_bin_width)
-    distance = level - 127.5 * (mean + 1.0)
+    distance = intensity - 127.5 * (mean + 1.0)
     below_upper = jax.nn.log_sigmoid((distance + 0.5) * bin_width)
     above_lower = jax.nn.log_sigmoid((0.5 - distance) * bin_width)
 
     inner = below_upper + above_lower + _log1mexp(bin_width, log_bin_width)
-    log_prob = jnp.where(level == NUM_LEVELS - 1, above_lower, inner)
-    return -jnp.where(level == 0, below_upper, log_prob)
+    log_prob = jnp.where(intensity == NUM_INTENSITIES - 1, above_lower, inner)
+    return -jnp.where(intensity == 0, below_upper, log_prob)
 
 
 def categorical_mean(
     outputs: Float[Array, "b h w o"], channels: int
 ) -> Float[Array, "b h w c"]:
-    """The expected level under the softmax, in [-1, 1]."""
-    probs = jax.nn.softmax(split_channels(outputs, channels, NUM_LEVELS))
-    values = jnp.arange(NUM_LEVELS, dtype=jnp.float32) / 127.5 - 1.0
+    """The expected intensity under the softmax, mapped to [-1, 1]."""
+    probs = jax.nn.softmax(split_channels(outputs, channels, NUM_INTENSITIES))
+    values = jnp.arange(NUM_INTENSITIES, dtype=jnp.float32) / 127.5 - 1.0
     return jnp.sum(probs * jnp.expand_dims(values, (0, 1, 2, 3)), axis=-1)
 
 
 def categorical_nll(
     outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """Cross-entropy of a softmax over 256 levels (PixelRNN, 1601.06759, sec. 2.3).
+    """Cross-entropy of a softmax over 256 intensities (PixelRNN 1601.06759, sec. 2.3).
 
-    Images are rounded to the 256 levels; no gradient reaches them.
+    Images are rounded to the nearest intensity, and get no gradient.
     """
-    logits = split_channels(outputs, images.shape[-1], NUM_LEVELS)
-    level = nearest_level(images).astype(jnp.int32)
-    chosen = jnp.take_along_axis(logits, level[..., None], axis=-1)[..., 0]
+    logits = split_channels(outputs, images.shape[-1], NUM_INTENSITIES)
+    intensity = nearest_intensity(images).astype(jnp.int32)
+    chosen = jnp.take_along_axis(logits, intensity[..., None], axis=-1)[..., 0]
     return jax.nn.logsumexp(logits, axis=-1) - chosen
 
 
 def logit_laplace_mean(
     outputs: Float[Array, "b h w o"], channels: int
 ) -> Float[Array, "b h w c"]:
-    """phi^-1(sigmoid(mu)) in [-1, 1] (DALL-E, 2102.12092, appendix A.3).
+    """phi^-1(sigmoid(mu)) in [-1, 1]: DALL-E's reconstruction (2102.12092, app. A.3).
 
-    It is the median, not the mean, of the distribution. Clipped: gradients vanish where
-    sigmoid(mu) leaves [eps, 1 - eps].
+    It is the distribution's median, not its mean. It is clipped, so gradients vanish
+    where sigmoid(mu) is outside of [eps, 1 - eps].
     """
     mapped = jax.nn.sigmoid(split_channels(outputs, channels, 2)[..., 0])
     unit = (mapped - LOGIT_LAPLACE_EPS) / (1.0 - 2.0 * LOGIT_LAPLACE_EPS)
@@ -152,12 +155,13 @@ def logit_laplace_mean(
 def logit_laplace_nll(
     outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """-ln density of phi(image) on (0, 1) (DALL-E, 2102.12092, eq. 2, appendix A.3).
+    """-ln density of the image under a logit-Laplace (DALL-E 2102.12092, app. A.3).
 
-    phi maps [-1, 1] affinely to [eps, 1 - eps] (eps = 0.1) and the density is that of
-    the mapped value, so the number can be negative and compares with DALL-E's, but not
-    with the nats of a discrete likelihood. Outputs per channel: mu and ln b. Deviation:
-    ln b is clamped at MIN_LOG_SCALE, because the density has no bound as b -> 0.
+    phi maps [-1, 1] affinely to [eps, 1 - eps], eps = 0.1, and the density (eq. 2) is
+    that of phi(image) on (0, 1). It compares with DALL-E's numbers, may be negative,
+    and does not compare with the nats of a discrete likelihood. The outputs of a
+    channel are mu and ln b. Deviation: ln b is clamped at MIN_LOG_SCALE, since the
+    density has no bound as b -> 0.
     """
     params = split_channels(outputs, images.shape[-1], 2)
     mean, log_scale = params[..., 0], jnp.maximum(params[..., 1], MIN_LOG_SCALE)
@@ -169,7 +173,7 @@ def logit_laplace_nll(
 
 
 def _log1mexp(x: Float[Array, "*s"], log_x: Float[Array, "*s"]) -> Float[Array, "*s"]:
-    """ln(1 - exp(-x)) for x >= 0; finite even where x underflows and log_x does not."""
+    """ln(1 - exp(-x)) for x >= 0; finite even where x underflows but log_x does not."""
     small = x < 1e-3  # The series' next term, x**2 / 24, is below float32 there.
     safe = jnp.where(small, 1.0, x)  # Else the unused branch puts NaN in the gradient.
     return jnp.where(small, log_x - 0.5 * x, jnp.log(-jnp.expm1(-safe)))
@@ -179,7 +183,9 @@ PIXELS = Likelihood("pixels", 1, pixels_mean, None)
 DISCRETIZED_LOGISTIC = Likelihood(
     "discretized_logistic", 2, discretized_logistic_mean, discretized_logistic_nll
 )
-CATEGORICAL = Likelihood("categorical", NUM_LEVELS, categorical_mean, categorical_nll)
+CATEGORICAL = Likelihood(
+    "categorical", NUM_INTENSITIES, categorical_mean, categorical_nll
+)
 LOGIT_LAPLACE = Likelihood("logit_laplace", 2, logit_laplace_mean, logit_laplace_nll)
 
 ALL = (PIXELS, DISCRETIZED_LOGISTIC, CATEGORICAL, LOGIT_LAPLACE)

@@ -1,4 +1,4 @@
-"""The arithmetic of LPIPS (1801.03924, eq. 1) on features of a frozen net."""
+"""The arithmetic of LPIPS (1801.03924, eq. 1) on features of a pretrained network."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,7 +10,10 @@ SCALE = (0.458, 0.448, 0.450)
 
 
 def standardise(images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
-    """Images in [-1, 1] as the net was trained on them."""
+    """Images in [-1, 1] with ImageNet's mean and deviation taken out of each channel.
+
+    The networks of LPIPS were trained on such images.
+    """
     shift, scale = (
         jnp.asarray(x, images.dtype).reshape(1, 1, 1, 3) for x in (SHIFT, SCALE)
     )
@@ -18,10 +21,10 @@ def standardise(images: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
 
 
 def unit_normalise(features: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """Feature vectors over their norm + 1e-10, float32.
+    """Each position's feature vector divided by its norm + 1e-10; float32.
 
-    Vectors of zeros, as constant images have them, stay zeros and pass no gradient: the
-    derivative of the norm does not exist there, and would be NaN.
+    Vectors of zeros, which constant images have, stay zeros and pass no gradient: there
+    the norm has no derivative, and the computed one would be NaN.
     """
     features = features.astype(jnp.float32)
     squared = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
@@ -30,10 +33,13 @@ def unit_normalise(features: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]
     return jnp.where(zero, 0.0, features / (norm + 1e-10))
 
 
-def tap_distance(
+def feature_distance(
     a: Float[Array, "b h w c"], b: Float[Array, "b h w c"], weights: Float[Array, "c"]
 ) -> Float[Array, "b"]:
-    """mean over positions of Σ_c w_c (â - b̂)², hats being `unit_normalise`; float32."""
+    """Distance of two images in the features of one layer: a term of LPIPS, float32.
+
+    mean over positions of Σ_c w_c (â_c - b̂_c)², where hats are `unit_normalise`.
+    """
     difference = jnp.square(unit_normalise(a) - unit_normalise(b))
     return jnp.mean(
         jnp.sum(difference * weights.reshape(1, 1, 1, -1), axis=-1), axis=(1, 2)

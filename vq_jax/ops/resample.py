@@ -1,10 +1,13 @@
-"""Linear resampling of grids as matrices, as PyTorch's `interpolate` defines it."""
+"""Matrices that resample one axis of a grid, as PyTorch's `interpolate` defines it."""
 
 import numpy as np
 
 
 def area_matrix(out_size: int, in_size: int) -> np.ndarray:
-    """float32 [out, in]: means over [floor(i·in/out), ceil((i+1)·in/out))."""
+    """Matrix of PyTorch's mode "area": means over intervals of an axis.
+
+    Row i of the float32 [out, in] averages [floor(i·in/out), ceil((i+1)·in/out)).
+    """
     matrix = np.zeros((out_size, in_size))
     for i in range(out_size):
         first = i * in_size // out_size
@@ -14,9 +17,10 @@ def area_matrix(out_size: int, in_size: int) -> np.ndarray:
 
 
 def bicubic_matrix(out_size: int, in_size: int) -> np.ndarray:
-    """float32 [out, in]: Keys' kernel with a = -0.75, centres aligned, edges repeated.
+    """Matrix of bicubic interpolation, to enlarge an axis; float32 [out, in].
 
-    No antialiasing, so it is meant for growing.
+    Keys' kernel with a = -0.75, positions as with `align_corners=False`, edges
+    repeated. There is no antialiasing, so it is not meant for shrinking.
     """
     matrix = np.zeros((out_size, in_size))
     for i in range(out_size):

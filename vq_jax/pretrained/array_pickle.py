@@ -1,11 +1,11 @@
-"""Pickles of NumPy arrays, without the code that a pickle may carry."""
+"""Reads pickles of NumPy arrays, and runs none of the code that a pickle may hold."""
 
 import io
 import pickle
 
 import numpy as np
 
-# (module, name) as pickled -> what it may become
+# (module, name) in the pickle -> the class or function that stands for it
 ADMITTED = {
     ("numpy", "dtype"): np.dtype,
     ("numpy", "ndarray"): np.ndarray,
@@ -24,9 +24,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def loads(content: bytes):
-    """The pickled dicts, lists and arrays.
+    """The dicts, lists and arrays of a pickle.
 
     Raises:
-        pickle.UnpicklingError: there is anything else; none of it has run.
+        pickle.UnpicklingError: it holds anything else, of which nothing has run.
     """
     return _ArrayUnpickler(io.BytesIO(content)).load()

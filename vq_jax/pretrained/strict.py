@@ -1,4 +1,4 @@
-"""Foreign arrays against those of a model: all of them, no others, the same shapes."""
+"""Checks that arrays from elsewhere are exactly those that a model needs."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,12 @@ from vq_jax.errors import InputError
 def check(
     found: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]], where: str
 ) -> None:
-    """Raises InputError with all missing, unexpected and misshapen arrays of `found`.
+    """Raises InputError that lists all missing, unexpected and misshapen arrays.
 
     Args:
+        found: name -> array.
         wanted: name -> shape.
-        where: what `found` comes from, for the message.
+        where: where `found` comes from, for the message.
     """
     wrong = [f"  {name} is missing" for name in wanted if name not in found]
     wrong += [f"  {name} is unexpected" for name in found if name not in wanted]

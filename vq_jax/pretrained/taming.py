@@ -1,11 +1,11 @@
-"""Names of VQGAN's released code, taming-transformers, in the modules here."""
+"""Converts parameters of VQGAN's released code, taming-transformers."""
 
 import re
 from collections.abc import Mapping
 
 import numpy as np
 
-# Prefixes of the autoencoder, the longest first; a module's own names stay.
+# Prefixes of the autoencoder's names, the longest first. What follows a prefix stays.
 PREFIXES = (
     (r"^encoder\.down\.(\d+)\.(block|attn)\.(\d+)\.", r"encoder/down_\1_\2_\3/"),
     (r"^encoder\.down\.(\d+)\.downsample\.", r"encoder/down_\1_downsample/"),
@@ -19,10 +19,10 @@ PREFIXES = (
 
 
 def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """{path: array} of `Autoencoder`'s parameters from those of `VQModel`.
+    """Converts the state of a `VQModel` to parameters of `Autoencoder`, {path: array}.
 
-    Kernels turn from OIHW to HWIO, weights of norms become scales. `state` has the
-    autoencoder only: leave out "loss." and "transformer.".
+    Kernels are transposed from OIHW to HWIO, and weights of norms are named scales.
+    `state` has to be the autoencoder's only, without "loss." and "transformer.".
     """
     return dict(_converted(name, array) for name, array in state.items())
 
@@ -30,10 +30,11 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def convert_discriminator(
     state: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Parameters and running statistics of `PatchDiscriminator` with BatchNorm.
+    """Converts the state of an `NLayerDiscriminator` for `PatchDiscriminator`.
 
-    `state` has the names `main.{i}.…` of `NLayerDiscriminator`, where convolutions are
-    0, 2, 5, 8, … and norms 3, 6, 9, ….
+    Returns its parameters and the running statistics of its BatchNorms. Names in
+    `state` are `main.{i}.…`, where i is 0, 2, 5, 8, … for convolutions and 3, 6, 9, …
+    for norms.
     """
     params, stats = {}, {}
     last = max(int(name.split(".")[1]) for name in state)

@@ -1,4 +1,4 @@
-"""PyTorch's files of tensors, without PyTorch and without the code they may carry."""
+"""Reads PyTorch's files without PyTorch, and runs none of the code they may hold."""
 
 import collections
 import io
@@ -33,11 +33,17 @@ BROKEN = (
 
 
 def read(content: bytes, where: str):
-    """What `torch.save` wrote: dicts and lists of NumPy arrays, in either format.
+    """The dicts, lists and tensors of a file of `torch.save`, tensors as NumPy arrays.
+
+    Both formats of such files can be read.
+
+    Args:
+        content: the bytes of the file.
+        where: its name, for errors.
 
     Raises:
-        InputError: it is not such a file, or holds anything but tensors; nothing in it
-            has run. `where` names it.
+        InputError: it is no such file, or holds anything but tensors, of which nothing
+            has run.
     """
     try:
         if zipfile.is_zipfile(io.BytesIO(content)):
@@ -48,7 +54,10 @@ def read(content: bytes, where: str):
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Admits tensors and containers; `storage(key, dtype, size)` gives their memory."""
+    """Unpickles tensors and containers only.
+
+    `storage(key, dtype, size)` returns the memory of tensors.
+    """
 
     def __init__(self, file, storage):
         super().__init__(file)
@@ -101,7 +110,7 @@ def _read_zip(content: bytes):
 
 
 def _read_legacy(content: bytes):
-    """Pickles one after the other, then the storages, which tensors refer to by key."""
+    """Reads several pickles, then the storages, which tensors refer to by key."""
     file, storages = io.BytesIO(content), {}
 
     def storage(key, dtype, size):
@@ -127,7 +136,7 @@ def _read_legacy(content: bytes):
 
 
 def _copied(found):
-    """Tensors are views of shared memory until here."""
+    """Copies of the tensors, which are views of shared memory."""
     if isinstance(found, dict):
         return {key: _copied(value) for key, value in found.items()}
     if isinstance(found, list | tuple):

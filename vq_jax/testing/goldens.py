@@ -1,4 +1,4 @@
-"""Goldens on disk, and weights that need not be in them. NumPy only."""
+"""Reads and writes goldens, arrays of reference implementations. NumPy only."""
 
 import pathlib
 import zlib
@@ -24,7 +24,10 @@ def save(name: str, **arrays) -> None:
 
 
 def named_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Random weights that follow from a parameter's name; scales of norms around 1."""
+    """Random weights computed from a parameter's name, so that no golden needs them.
+
+    Those of embeddings have deviation 1, others 0.2; scales of norms are around 1.
+    """
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     spread = 1.0 if name.endswith("embedding.weight") else 0.2
     offset = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
@@ -32,6 +35,6 @@ def named_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def tiny_images() -> np.ndarray:
-    """Two batches of two images in [-1, 1], float32 [2, 2, 37, 45, 3]."""
+    """Two random batches of two images in [-1, 1], float32 [2, 2, 37, 45, 3]."""
     rng = np.random.default_rng(0)
     return rng.uniform(-1, 1, (2, 2, 37, 45, 3)).astype(np.float32)

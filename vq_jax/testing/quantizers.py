@@ -1,4 +1,4 @@
-"""Quantizers of `testing.tiny` with variables and inputs, for tests."""
+"""Quantizers of `testing.tiny` with variables and latents, and calls of them."""
 
 import jax
 from ml_collections import ConfigDict
@@ -11,34 +11,34 @@ CODE_DIM = 4
 
 
 def make(case: str, dtype: str = "float32", *, batch: int = 2, **fields):
-    """(module, variables, z_e [batch, 4, 4, d]), started on z_e where it does so."""
+    """(module, variables initialised on z_e, latents z_e [batch, 4, 4, d])."""
     config = ConfigDict({**tiny.QUANTIZERS[case], **fields})
     module = build_quantizer(config, CODE_DIM, dtype)
-    shape = (batch, 4, 4, module.latent_dim or CODE_DIM)
+    shape = (batch, 4, 4, module.input_dim or CODE_DIM)
     z_e = jax.random.normal(jax.random.key(0), shape).astype(dtype)
     rngs = {"params": jax.random.key(1), "codebook": jax.random.key(2)}
     variables = dict(module.init(rngs, z_e, train=False))
-    if module.starts_from_data:
-        _, started = module.apply(
+    if module.needs_data_init:
+        _, initialised = module.apply(
             variables,
             z_e,
-            method="start",
+            method="init_from_data",
             rngs={"codebook": jax.random.key(3)},
             mutable=["params", base.STATE],
         )
-        variables = {**variables, **started}
+        variables = {**variables, **initialised}
     return module, variables, z_e
 
 
 def apply(module, variables, z_e, *, train: bool, seed: int = 4):
-    """The output of a pass."""
+    """The result of a training or an evaluation pass."""
     rngs = {"codebook": jax.random.key(seed)}
     return module.apply(variables, z_e, train=train, rngs=rngs)
 
 
 def update(module, variables, z_e, *, seed: int = 4):
-    """(output of a training pass, variables after the update that follows it)."""
-    out, recorded = module.apply(
+    """(result of a training pass, variables after the update that follows it)."""
+    out, collections = module.apply(
         variables,
         z_e,
         train=True,
@@ -46,6 +46,6 @@ def update(module, variables, z_e, *, seed: int = 4):
         mutable=[base.STATISTICS, base.CANDIDATES],
     )
     _, updated = module.apply(
-        {**variables, **recorded}, method="update", mutable=list(variables)
+        {**variables, **collections}, method="update", mutable=list(variables)
     )
     return out, dict(updated)

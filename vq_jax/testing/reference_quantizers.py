@@ -1,4 +1,4 @@
-"""Definitions of the quantizers' arithmetic in NumPy float64, as tests read them."""
+"""Arithmetic of the quantizers as the papers define it, in NumPy float64, for tests."""
 
 import numpy as np
 from scipy.special import softmax, xlogy
@@ -10,7 +10,10 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 
 def rotation_gradient(z: np.ndarray, z_q: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """λ(g - 2w(w·g) + 2ẑ(q̂·g)), w = unit(ẑ + q̂), λ = ‖z_q‖/‖z‖ (2410.06424, 4.2)."""
+    """Gradient of the rotation trick for the cotangent g (2410.06424, sec. 4.2).
+
+    λ(g - 2w(w·g) + 2ẑ(q̂·g)), w = unit(ẑ + q̂), λ = ‖z_q‖/‖z‖.
+    """
     z, z_q, g = np.float64(z), np.float64(z_q), np.float64(g)
     source, target = unit(z), unit(z_q)
     between = unit(source + target)
@@ -22,30 +25,33 @@ def rotation_gradient(z: np.ndarray, z_q: np.ndarray, g: np.ndarray) -> np.ndarr
 
 
 def diveq(z: np.ndarray, z_q: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """z + ‖z_q - z‖ · direction, whose direction is a constant (2509.26469)."""
+    """DiVeQ's value z + ‖z_q - z‖ · direction, for a given direction (2509.26469)."""
     return z + np.linalg.norm(z_q - z, axis=-1, keepdims=True) * direction
 
 
 def assignment_entropies(logits: np.ndarray) -> tuple[float, float]:
-    """(mean of the rows' entropies, entropy of the rows' mean) of softmax(logits)."""
+    """Mean of the rows' entropies, and entropy of their mean, of softmax(logits)."""
     probs = softmax(np.float64(logits), axis=1)
     mean = probs.mean(axis=0)
     return -xlogy(probs, probs).sum(axis=1).mean(), -xlogy(mean, mean).sum()
 
 
 def sign_codes(bits: int, scale: float) -> np.ndarray:
-    """All 2^bits codes of {-scale, +scale}^bits, [k, bits]."""
+    """All 2^bits codes {-scale, +scale}^bits as rows [k, bits]."""
     return scale * (2.0 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1)
 
 
 def orthogonality(codebook: np.ndarray) -> float:
-    """‖EEᵀ - I‖² / k² of unit codes, the whole k x k matrix (2112.00384, eq. 2)."""
+    """‖EEᵀ - I‖² / k² of unit codes, from the k x k matrix (2112.00384, eq. 2)."""
     codes = unit(np.float64(codebook))
     return np.sum((codes @ codes.T - np.eye(len(codes))) ** 2) / len(codes) ** 2
 
 
 def lloyd(z: np.ndarray, codes: np.ndarray, iterations: int) -> np.ndarray:
-    """Each code becomes the mean of the vectors nearest to it; without any it stays."""
+    """Lloyd's iterations: each code becomes the mean of the vectors nearest to it.
+
+    A code without vectors keeps its value.
+    """
     z, codes = np.float64(z), np.float64(codes)
     for _ in range(iterations):
         squares = ((z[:, None] - codes[None]) ** 2).sum(axis=-1)
@@ -57,7 +63,7 @@ def lloyd(z: np.ndarray, codes: np.ndarray, iterations: int) -> np.ndarray:
 
 
 def fsq_bound(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """`bound` of the listing in FSQ's appendix (2309.15505), about zero."""
+    """The function `bound` in the listing of FSQ's appendix (2309.15505)."""
     half = (levels - 1) * (1 - 1e-3) / 2
     offset = np.where(levels % 2 == 1, 0.0, 0.5)
     shift = np.tan(offset / half)
@@ -65,14 +71,14 @@ def fsq_bound(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def fsq_atanh_bound(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """The bound whose shift is the inverse of its squashing: 0 goes to 0."""
+    """The bound of PyTorch ports, whose shift maps 0 to 0."""
     half = (levels - 1) * (1 + 1e-3) / 2
     offset = np.where(levels % 2 == 1, 0.0, 0.5)
     return np.tanh(np.float64(z) + np.arctanh(offset / half)) * half - offset
 
 
 def fsq_quantize(z: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(codes, digits) of the same listing: round, divide by half the width, shift."""
+    """(codes, digits) of the same listing: bounded, rounded and divided by L // 2."""
     codes = np.round(fsq_bound(z, levels)) / (levels // 2)
     return codes, codes * (levels // 2) + levels // 2
 

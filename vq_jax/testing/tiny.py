@@ -1,4 +1,4 @@
-"""Tiny models and images with structure, for tests."""
+"""Tiny models, and images with structure, for tests."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +10,7 @@ from vq_jax.models.build import build_autoencoder
 _VQ = {"name": "vq", "codebook_size": 16}
 _EMA = {"name": "vq_ema", "codebook_size": 16}
 
-# One line a family and a choice of its options: the contract tests run over all.
+# Each family with choices of its options: the contract tests run over all of them.
 QUANTIZERS = {
     "none": {"name": "none"},
     "vq": _VQ,
@@ -93,7 +93,7 @@ QUANTIZERS = {
 
 
 def model_config(quantizer: str = "vq_ema", **fields) -> ConfigDict:
-    """`config.model` of a tiny model: stride 4, 16 codes of 4 dimensions."""
+    """`config.model` of a tiny autoencoder: stride 4, mostly 16 codes of 4 channels."""
     conv = {"name": "conv", "hidden_dim": 8, "num_res_blocks": 1, "res_dim": 4}
     return ConfigDict(
         {
@@ -131,6 +131,6 @@ def images(count: int, size: int = 16, seed: int = 0) -> np.ndarray:
 
 
 def batch(count: int, size: int = 16, seed: int = 0) -> dict[str, jnp.ndarray]:
-    """A training batch of `images`."""
+    """A training batch with these `images`, all of label 0."""
     labels = np.zeros(count, np.int32)
     return {"image": jnp.asarray(images(count, size, seed)), "label": labels}

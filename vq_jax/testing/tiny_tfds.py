@@ -1,4 +1,4 @@
-"""A prepared TFDS data set, written by hand: TFDS itself writes with TensorFlow."""
+"""Writes a tiny TFDS data set without TensorFlow, which TFDS itself would need."""
 
 import io
 import json
@@ -13,7 +13,10 @@ CLASSES = ["cold", "warm"]
 
 
 def write_tiny_dataset(data_dir: pathlib.Path, images: np.ndarray) -> pathlib.Path:
-    """`tiny/1.0.0` with a split "train"; the label of image i is i % 2."""
+    """Writes the data set `tiny/1.0.0` and returns its folder.
+
+    Its one split is "train", and the label of image i is i % 2.
+    """
     folder = data_dir / "tiny" / "1.0.0"
     folder.mkdir(parents=True)
     records = [_example(image, i % 2) for i, image in enumerate(images)]

@@ -7,8 +7,6 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
-SHOWN = ("train/loss", "train/l2", "train/usage", "train/perplexity")
-
 
 class Display:
     """A live bar on a terminal; elsewhere one plain line for each call.
@@ -17,9 +15,9 @@ class Display:
         console: where everything goes.
     """
 
-    def __init__(self, console: Console, *, num_steps: int):
+    def __init__(self, console: Console, *, num_steps: int, shown: tuple[str, ...]):
         self.console = console
-        self._num_steps = num_steps
+        self._num_steps, self._shown = num_steps, shown
         self._bar = None
 
     def header(self, rows: dict[str, str]) -> None:
@@ -46,7 +44,7 @@ class Display:
     def step(self, step: int, metrics: dict[str, float], rate: float, eta: float):
         shown = " ".join(
             f"{name.removeprefix('train/')} {metrics[name]:.4g}"
-            for name in SHOWN
+            for name in self._shown
             if name in metrics
         )
         shown = f"{shown} · {rate:.1f} images/s"

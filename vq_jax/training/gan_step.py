@@ -1,158 +1,178 @@
 """The train step of VQGAN: an autoencoder and a discriminator (2012.09841v3, eq. 6)."""
 
-import functools
-from collections.abc import Callable, Mapping
+import dataclasses
 
 import jax
+import jax.numpy as jnp
 import optax
 
-from vq_jax.models.autoencoder import Autoencoder
-from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.losses import adversarial
+from vq_jax.losses.objective import Objective
+from vq_jax.metrics.joined import joined, prefixed
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.ops import images as image_ops
-from vq_jax.training import discriminator as disc
-from vq_jax.training import generator, rng
-from vq_jax.training.adversarial_pass import make_play
-from vq_jax.training.game import Game
+from vq_jax.training import autoencoder_trainer, rng
+from vq_jax.training.accumulation import accumulate
+from vq_jax.training.autoencoder_trainer import AutoencoderTrainer
+from vq_jax.training.discriminator_trainer import DiscriminatorTrainer
 from vq_jax.training.state import AdversarialState
 
-JUDGE = "augment_discriminator"
-STREAMS = (*generator.STREAMS, "augment_generator", JUDGE)
+GENERATOR, DISCRIMINATOR = "augment_generator", "augment_discriminator"
+STREAMS = (*autoencoder_trainer.STREAMS, GENERATOR, DISCRIMINATOR)
 
 
-def make_gan_step(
-    model: Autoencoder,
-    discriminator: Discriminator,
-    tx: optax.GradientTransformation,
-    disc_tx: optax.GradientTransformation,
-    game: Game,
-    *,
-    loss_weights: Mapping[str, float],
-    perceptual: Callable | None = None,
-    ema_decay: float = 0.0,
-    accumulation: int = 1,
-    usage_window: int = 1_024,
-    frozen: tuple[str, ...] = (),
-) -> Callable:
-    """Returns `step(state, batch, key, nets=None) -> (state, metrics)`, global batch.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class GanStep:
+    """One update of a generator, the autoencoder, and of its discriminator.
 
-    One forward pass of the generator, and one backward pass of the sum of its losses,
-    as in `make_vae_step`, whose arguments these are. Before `game.disc_start` nothing
-    of the discriminator moves; before `game.gen_start` the generator learns as that of
-    `make_vae_step`. Parts of a batch have adaptive weights and batch statistics of
-    their own, whose means are kept.
+    One forward pass of the generator, and one backward pass of the sum of its losses.
+    Before `disc_start` nothing of the discriminator moves; before `gen_start` the
+    generator learns as in `VaeStep`. Parts of a batch (`accumulation`, as there) have
+    adaptive weights and batch statistics of their own, whose means are kept.
 
-    Metrics beside those of `make_vae_step` and of `discriminator.make_judge`:
-    "adversarial", the generator's unweighted loss; "adaptive_weight", after its clamp;
-    "adversarial_weight", what the loss was multiplied by; "disc_grad_norm".
+    Attributes:
+        autoencoder: the generator and how it is updated.
+        discriminator: the discriminator, how it is updated, and the losses of both.
+        objective: the generator's losses but for the adversarial one.
+        accumulation: number of parts.
     """
-    play = make_play(
-        model,
-        discriminator,
-        game,
-        loss_weights=loss_weights,
-        perceptual=perceptual,
-        frozen=frozen,
-    )
-    gradients = functools.partial(
-        _together if game.fakes == "shared" else _in_turn,
-        model=model,
-        judge=disc.make_judge(discriminator, game),
-        update=generator.make_update(
-            model, tx, ema_decay=ema_decay, usage_window=usage_window, frozen=frozen
-        ),
-        parts=functools.partial(generator.accumulate, parts=accumulation),
-    )
 
-    def step(state: AdversarialState, batch, key, nets=None):
+    autoencoder: AutoencoderTrainer
+    discriminator: DiscriminatorTrainer
+    objective: Objective
+    accumulation: int = 1
+
+    def __call__(self, state: AdversarialState, batch, key, nets=None):
+        """`(state, metrics)` after a global batch; arguments as in `VaeStep`.
+
+        Metrics beside those of `VaeStep` and `DiscriminatorTrainer.gradients`:
+        "train/adversarial", the generator's unweighted loss; "train/adaptive_weight",
+        after its clamp; "train/adversarial_weight", what the loss was multiplied by;
+        "train/disc_grad_norm".
+        """
+        losses = self.discriminator.objective
         keys = rng.step_keys(key, state.step, STREAMS)
-        autoencoder, (disc_grads, disc_variables), metrics = gradients(
-            state, batch["image"], keys, play=functools.partial(play, nets=nets)
+        both = self._shared_fakes if losses.fakes == "shared" else self._updated_fakes
+        generator, (grads, variables), metrics = both(state, batch["image"], keys, nets)
+        learns = state.step >= losses.disc_start
+        discriminator = self.discriminator.update(
+            state.discriminator, grads, variables, learns=learns
         )
-        metrics["disc_grad_norm"] = optax.tree.norm(disc_grads)
-        playing = state.step >= game.disc_start
-        opponent = disc.apply_update(
-            state.discriminator, disc_tx, disc_grads, disc_variables, playing
-        )
-        metrics = {f"train/{name}": value for name, value in metrics.items()}
-        return AdversarialState(autoencoder, opponent), metrics
+        norm = {"disc_grad_norm": optax.tree.norm(grads)}
+        state = AdversarialState(generator, discriminator)
+        return state, prefixed("train/", joined(metrics, norm))
 
-    return step
+    def _shared_fakes(self, state, images, keys, nets):
+        """The discriminator learns on the generator's reconstructions of this step."""
 
-
-def _together(state, images, keys, *, model, play, judge, update, parts):
-    """The discriminator sees the reconstructions that the generator learns from."""
-
-    def part(images, keys):
-        images = image_ops.from_uint8(images)
-        played = play(state, images, keys)
-        opponent = _with_stats(state.discriminator, played.stats)
-        judged, of_judge = judge(opponent, images, played.recon, keys[JUDGE])
-        metrics = {**played.metrics, **of_judge}
-        return (played.grads, judged), played.recorded, metrics
-
-    (grads, judged), recorded, metrics = parts(part, images, keys)
-    autoencoder, of_update = update(state.generator, grads, recorded, len(images))
-    return autoencoder, judged, {**metrics, **of_update}
-
-
-def _in_turn(state, images, keys, *, model, play, judge, update, parts):
-    """The updated generator reconstructs again, with the same keys."""
-
-    def play_part(images, keys):
-        played = play(state, image_ops.from_uint8(images), keys)
-        return (played.grads, played.stats), played.recorded, played.metrics
-
-    (grads, stats), recorded, metrics = parts(play_part, images, keys)
-    autoencoder, of_update = update(state.generator, grads, recorded, len(images))
-    opponent = _with_stats(state.discriminator, stats)
-
-    def judge_part(images, keys):
-        images = image_ops.from_uint8(images)
-        output, _ = generator.forward(
-            model, autoencoder.params, autoencoder.variables, images, keys
-        )
-        judged, of_judge = judge(opponent, images, output.recon, keys[JUDGE])
-        return judged, {}, of_judge
-
-    again = {name: jax.random.clone(key) for name, key in keys.items()}
-    judged, _, of_judge = parts(judge_part, images, again)
-    return autoencoder, judged, {**metrics, **of_update, **of_judge}
-
-
-def make_start(
-    model: Autoencoder, discriminator: Discriminator, *, codes: bool
-) -> Callable | None:
-    """`start(state, batch, key)`: what starts from data, placed on the first batch.
-
-    The codes, where `codes` is True, and the discriminator, where it is of that kind;
-    None where neither is to. A discriminator starts on reconstructions, the first that
-    VQGAN's released code shows it.
-    """
-    if not codes and not discriminator.starts_from_data:
-        return None
-    start_codebook = generator.make_start(model)
-
-    def start(state: AdversarialState, batch, key):
-        if codes:
-            autoencoder = start_codebook(state.generator, batch, key)
-            state = state.replace(generator=autoencoder)
-        if discriminator.starts_from_data:
-            images = image_ops.from_uint8(batch["image"])
-            variables = {"params": state.generator.params, **state.generator.variables}
-            _, updated = discriminator.apply(
-                {"params": state.discriminator.params},
-                model.apply(variables, images, train=False).recon,
-                train=True,
-                start=True,
-                mutable=["params"],
+        def part(images, keys):
+            images = image_ops.from_uint8(images)
+            grads, stats, recon, recorded, metrics = self._generator_pass(
+                state, images, keys, nets
             )
-            started = state.discriminator.replace(params=updated["params"])
-            state = state.replace(discriminator=started)
-        return state
+            learnt, more = self.discriminator.gradients(
+                state.discriminator, stats, images, recon, keys[DISCRIMINATOR]
+            )
+            return (grads, learnt), recorded, joined(metrics, more)
 
-    return start
+        (grads, learnt), recorded, metrics = self._accumulate(part, images, keys)
+        generator, update = self.autoencoder.update(
+            state.generator, grads, recorded, len(images)
+        )
+        return generator, learnt, joined(metrics, update)
 
+    def _updated_fakes(self, state, images, keys, nets):
+        """The updated generator reconstructs again, with the same keys."""
 
-def _with_stats(state, stats):
-    return state.replace(variables={**state.variables, BATCH_STATS: stats})
+        def generator_part(images, keys):
+            images = image_ops.from_uint8(images)
+            grads, stats, _, recorded, metrics = self._generator_pass(
+                state, images, keys, nets
+            )
+            return (grads, stats), recorded, metrics
+
+        def discriminator_part(images, keys):
+            images = image_ops.from_uint8(images)
+            output, _ = self.autoencoder.forward(
+                generator.params, generator.variables, images, keys
+            )
+            learnt, metrics = self.discriminator.gradients(
+                state.discriminator, stats, images, output.recon, keys[DISCRIMINATOR]
+            )
+            return learnt, {}, metrics
+
+        (grads, stats), recorded, metrics = self._accumulate(
+            generator_part, images, keys
+        )
+        generator, update = self.autoencoder.update(
+            state.generator, grads, recorded, len(images)
+        )
+        again = {name: jax.random.clone(key) for name, key in keys.items()}
+        learnt, _, more = self._accumulate(discriminator_part, images, again)
+        return generator, learnt, joined(metrics, update, more)
+
+    def _generator_pass(self, state: AdversarialState, images, keys, nets):
+        """`(grads, discriminator's statistics, recon, recorded, metrics)`.
+
+        The losses of the decoder's outputs are differentiated with respect to these,
+        where that is cheap, and go back through the autoencoder as one weighted sum.
+        """
+        variables = state.generator.variables
+        (outputs, latent), vjp, (output, recorded, latent_logs) = jax.vjp(
+            lambda params: self._forward(params, variables, images, keys),
+            state.generator.params,
+            has_aux=True,
+        )
+        (image, image_logs), image_grad = jax.value_and_grad(
+            self.objective.image_loss, has_aux=True
+        )(outputs, images, nets)
+        (adversarial_loss, stats), adversarial_grad = jax.value_and_grad(
+            self._adversarial_loss, has_aux=True
+        )(outputs, state.discriminator, keys[GENERATOR])
+        ratio = self._gradient_ratio(vjp, image_grad, adversarial_grad)
+        weight = self.discriminator.objective.generator_weight(state.step, ratio)
+        (grads,) = vjp((image_grad + weight * adversarial_grad, jnp.ones(())))
+        metrics = {
+            "loss": image + latent + weight * adversarial_loss,
+            "adversarial": adversarial_loss,
+            "adaptive_weight": ratio,
+            "adversarial_weight": weight,
+        }
+        metrics = joined(metrics, image_logs, latent_logs, output.quantized.metrics)
+        return grads, stats, output.recon, recorded, metrics
+
+    def _forward(self, params, variables, images, keys):
+        output, recorded = self.autoencoder.forward(params, variables, images, keys)
+        latent, logs = self.objective.latent_loss(output, images)
+        return (output.outputs, latent), (output, recorded, logs)
+
+    def _adversarial_loss(self, outputs, state, key):
+        model = self.autoencoder.model
+        recon = model.likelihood.mean(outputs, model.channels)
+        logits, stats = self.discriminator.logits(
+            state.params, state.variables[BATCH_STATS], recon, key
+        )
+        return self.discriminator.objective.of_generator(logits), stats
+
+    def _gradient_ratio(self, vjp, image_grad, adversarial_grad):
+        """The adaptive weight, or 1 where the weight is fixed."""
+        losses, decoder = self.discriminator.objective, self.autoencoder.model.decoder
+        if losses.weighting == "fixed":
+            return jnp.ones(())
+
+        def last_kernel_grad(cotangent):
+            # Compiled, this costs the weight gradient of one layer: nothing uses the
+            # rest of the backward pass, and XLA drops it.
+            (grads,) = vjp((cotangent, jnp.zeros(())))
+            module, name = decoder.last_kernel
+            return grads["decoder"][module][name]
+
+        return adversarial.adaptive_weight(
+            last_kernel_grad(image_grad),
+            last_kernel_grad(adversarial_grad),
+            min_weight=losses.min_weight,
+            max_weight=losses.max_weight,
+        )
+
+    def _accumulate(self, gradients, images, keys):
+        return accumulate(gradients, images, keys, self.accumulation)

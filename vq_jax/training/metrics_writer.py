@@ -1,30 +1,24 @@
-"""Scalars and images of a run: `metrics.jsonl` and TensorBoard."""
+"""Writes the metrics and pictures of a run: `metrics.jsonl`, PNGs and TensorBoard."""
 
-import json
 import sys
 
 import numpy as np
 from etils import epath
 
 from vq_jax.evaluation import pictures
+from vq_jax.workdirs import metrics
 
 
 class MetricsWriter:
-    """Writes a run's records; on resuming, drops what lies after the checkpoint.
-
-    `metrics.jsonl` has one JSON object a line, with "step" and float values. Names that
-    start with "perf/" depend on the machine; all others are reproducible.
-    """
+    """On resuming, drops first what was logged after the checkpoint."""
 
     def __init__(self, workdir: epath.PathLike, *, start_step: int):
         self._workdir = epath.Path(workdir)
-        self._path = self._workdir / "metrics.jsonl"
-        _drop_records_after(self._path, start_step)
+        metrics.drop_after(self._workdir, start_step)
         self._board = _summary_writer()(str(self._workdir), purge_step=start_step + 1)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        metrics.append(self._workdir, step, values)
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
         # At once: what a killed process had not written would not come again.
@@ -52,22 +46,3 @@ def _summary_writer() -> type:
         if hidden:
             del sys.modules["torch"]
     return SummaryWriter
-
-
-def _drop_records_after(path: epath.Path, step: int) -> None:
-    """Keeps whole lines of steps up to `step`; a kill may have left half a line."""
-    if not path.exists():
-        return
-    lines = path.read_text().splitlines(keepends=True)
-    kept = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if record["step"] <= step and line.endswith("\n"):
-            kept.append(line)
-    if len(kept) < len(lines):
-        draft = path.with_name(f"{path.name}.draft")
-        draft.write_text("".join(kept))
-        draft.replace(path)

@@ -4,7 +4,7 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import choose
+from vq_jax.config.checks import check_range, check_ranges, choose
 from vq_jax.errors import InputError
 
 # name -> the Optax function, and the fields of config.optim that it takes
@@ -41,9 +41,11 @@ def make_schedule(
     """Step -> learning rate: linear warm-up, then the schedule that `config` names.
 
     Raises:
-        InputError: the schedule is unknown, or warm-up is longer than the run.
+        InputError: the schedule is unknown, the rate below 0, or warm-up longer than
+            the run.
     """
     make = choose(SCHEDULES, config.schedule, f"{where}.schedule")
+    check_range(config.learning_rate, 0.0, where=f"{where}.learning_rate")
     warmup = config.warmup_steps
     if not 0 <= warmup <= num_steps:
         raise InputError(
@@ -73,9 +75,11 @@ def make_optimizer(
     modules named in `frozen` get no update and have no state.
 
     Raises:
-        InputError: the optimizer is unknown, or weight decay is set for one without.
+        InputError: the optimizer is unknown, a number out of range, or weight decay is
+            set for one without.
     """
     make, fields = choose(OPTIMIZERS, config.name, f"{where}.name")
+    check_ranges(config, {"clip_norm": (0.0,), "weight_decay": (0.0,)}, where)
     if config.weight_decay and "weight_decay" not in fields:
         raise InputError(
             f"{where}.weight_decay={config.weight_decay} has no effect on "

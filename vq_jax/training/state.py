@@ -1,27 +1,21 @@
-"""The train state: arrays only."""
+"""The train states: arrays only."""
 
-import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Key
 
-from vq_jax.models.autoencoder import Autoencoder
-from vq_jax.models.quantizers.base import Quantizer
-from vq_jax.ops import code_usage
 from vq_jax.typing import Leaf
 
 
 @struct.dataclass
 class TrainState:
-    """Everything that a step changes, and so everything that a checkpoint needs."""
+    """Everything that an update of one network changes."""
 
-    step: Leaf  # int32 []: number of finished steps
+    step: Leaf  # int32 []: number of finished updates
     params: Leaf
     variables: Leaf  # collections that no gradient learns, such as an EMA codebook
     opt_state: Leaf
     ema_params: Leaf  # averaged `params`, or {} where no average is kept
-    usage: Leaf  # UsageWindow of the codes, or {} where there are none
 
     def apply_gradients(
         self, grads, tx: optax.GradientTransformation, *, ema_decay: float
@@ -51,10 +45,17 @@ class TrainState:
 
 
 @struct.dataclass
+class AutoencoderState(TrainState):
+    """The state of an autoencoder, with the use of its codes in recent training."""
+
+    usage: Leaf  # code_usage.UsageWindow, or {} for a model without codes
+
+
+@struct.dataclass
 class AdversarialState:
     """A generator and its discriminator, each with all of its own."""
 
-    generator: Leaf  # TrainState of the autoencoder
+    generator: Leaf  # AutoencoderState
     discriminator: Leaf  # TrainState; its `step` counts its own updates
 
     @property
@@ -65,32 +66,3 @@ class AdversarialState:
     def inference_variables(self) -> dict:
         """Variables of the autoencoder to evaluate with."""
         return self.generator.inference_variables()
-
-
-def create_state(
-    model: Autoencoder,
-    tx: optax.GradientTransformation,
-    key: Key[Array, ""],
-    *,
-    image_size: int,
-    ema_decay: float,
-) -> TrainState:
-    """A fresh state at step 0; traceable, so its shapes cost nothing (`eval_shape`)."""
-    images = jnp.zeros((1, image_size, image_size, model.channels))
-    variables = dict(model.init(key, images, train=False))
-    params = variables.pop("params")
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        params=params,
-        variables=variables,
-        opt_state=tx.init(params),
-        # A copy, because a donated buffer may not occur twice in a state.
-        ema_params=jax.tree.map(jnp.copy, params) if ema_decay else {},
-        usage=_new_usage(model.quantizer),
-    )
-
-
-def _new_usage(quantizer: Quantizer):
-    if not quantizer.codebook_size:
-        return {}
-    return code_usage.new_window(quantizer.num_codebooks, quantizer.codebook_size)

@@ -5,12 +5,12 @@ import pytest
 
 from vq_jax.models.perceptual.lpips import Lpips
 
-WIDTHS = (4, 4, 4, 4, 4)
+CHANNELS = (4, 4, 4, 4, 4)
 RNG = np.random.default_rng(0)
 
 
 def _make(net, size=(40, 40), channels=3):
-    model = Lpips(net=net, widths=WIDTHS)
+    model = Lpips(net=net, channels=CHANNELS)
     images, others = (
         jnp.asarray(RNG.uniform(-1, 1, (2, *size, channels)), jnp.float32)
         for _ in range(2)

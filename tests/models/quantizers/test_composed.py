@@ -45,7 +45,7 @@ def test_a_shared_codebook_learns_from_all_heads():
         np.testing.assert_allclose(codes[k], parts[indices == k].mean(0), rtol=1e-4)
 
 
-def test_levels_quantise_what_is_left():
+def test_residual_levels_quantise_what_is_left():
     module, variables, z_e = make("residual")
     out = apply(module, variables, z_e, train=False)
     residual = np.asarray(z_e, np.float64).reshape(-1, 4)
@@ -63,13 +63,13 @@ def test_levels_quantise_what_is_left():
     assert losses == sorted(losses, reverse=True)
 
 
-def test_later_levels_start_on_what_earlier_ones_leave():
+def test_later_residual_levels_are_initialised_from_what_earlier_ones_leave():
     _, variables, _ = make("residual")
     sizes = [np.abs(_codes(variables, f"levels_{i}")).mean() for i in range(3)]
     assert sizes[0] > 2 * sizes[1]
 
 
-def test_the_scalar_grid_gets_finer_with_the_level():
+def test_the_scalar_grid_gets_finer_with_the_residual_level():
     module, variables, z_e = make("residual_fsq")
     z_e = jnp.clip(z_e, -1.0, 1.0)
     out = apply(module, variables, z_e, train=False)
@@ -78,7 +78,7 @@ def test_the_scalar_grid_gets_finer_with_the_level():
     assert np.all(error <= np.asarray([1, 0.5, 1, 0.5]) / [27, 125, 27, 125] + 1e-6)
 
 
-def test_dropped_levels_are_counted_from_the_end_and_add_nothing():
+def test_dropped_residual_levels_are_the_last_ones_and_add_nothing():
     module, variables, _ = make("residual_dropout", level_dropout=1.0)
     z_e = jax.random.normal(jax.random.key(1), (400, 2, 2, 4))
     out = jax.jit(lambda z: apply(module, variables, z, train=True))(z_e)
@@ -98,7 +98,7 @@ def test_dropped_levels_are_counted_from_the_end_and_add_nothing():
 
 
 @pytest.mark.parametrize("name", ["ibq", "gumbel", "soft"])
-def test_families_that_learn_from_the_output_cannot_be_levels(name):
+def test_families_that_learn_from_z_q_cannot_be_residual_levels(name):
     with pytest.raises(InputError, match="learn from its own loss"):
         make("residual", inner={"name": name, "codebook_size": 16})
 

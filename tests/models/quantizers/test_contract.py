@@ -39,10 +39,10 @@ def _indices(module, seed=0, count=2):
 
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
-def test_the_output_is_the_same_struct_in_training_and_evaluation(case):
+def test_the_result_is_the_same_struct_in_training_and_evaluation(case):
     module, variables, z_e = make(case)
-    outputs = [apply(module, variables, z_e, train=t) for t in (True, False)]
-    for out in outputs:
+    results = [apply(module, variables, z_e, train=t) for t in (True, False)]
+    for out in results:
         assert out.z_q.shape == z_e.shape
         assert out.indices.shape == (len(z_e), *module.tokens_shape(*z_e.shape[1:3]))
         assert out.indices.ndim == 1 + len(module.token_axes)
@@ -50,7 +50,7 @@ def test_the_output_is_the_same_struct_in_training_and_evaluation(case):
         for scalar in (out.loss, *out.metrics.values()):
             assert scalar.shape == ()
             assert scalar.dtype == jnp.float32
-    assert jax.tree.structure(outputs[0]) == jax.tree.structure(outputs[1])
+    assert jax.tree.structure(results[0]) == jax.tree.structure(results[1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -102,12 +102,12 @@ def test_the_gradient_of_z_q_reaches_z_e_unchanged(case):
 
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
-def test_evaluation_records_nothing(case):
+def test_evaluation_writes_no_statistics_and_no_candidates(case):
     module, variables, z_e = make(case)
-    _, recorded = module.apply(
+    _, written = module.apply(
         variables, z_e, train=False, mutable=[base.STATISTICS, base.CANDIDATES]
     )
-    assert not jax.tree.leaves(recorded)
+    assert not jax.tree.leaves(written)
 
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)

@@ -109,7 +109,7 @@ def test_index_backpropagation_is_its_definition():
     np.testing.assert_allclose(out.loss, expected, rtol=1e-4)
 
 
-def test_all_codes_of_ibq_get_a_gradient_from_the_output():
+def test_all_codes_of_ibq_get_a_gradient_from_z_q():
     module, variables, z_e = make("ibq")
     weights = jax.random.normal(jax.random.key(5), z_e.shape)
 
@@ -132,7 +132,7 @@ def test_all_codes_of_ibq_get_a_gradient_from_the_output():
 
 
 @pytest.mark.parametrize("case", ["gumbel", "gumbel_hard", "soft", "ibq"])
-def test_the_output_moves_the_codes(case):
+def test_the_gradient_of_z_q_moves_the_codes(case):
     module, variables, z_e = make(case)
 
     def through(params):

@@ -1,4 +1,4 @@
-"""Families that search a codebook: losses, gradients, starts and updates."""
+"""Families that search a codebook: losses, gradients, initialisation and updates."""
 
 import jax
 import jax.numpy as jnp
@@ -105,9 +105,9 @@ def test_the_estimator_is_the_one_named():
         np.testing.assert_allclose(jax.grad(through)(z_e), expected, rtol=1e-5)
 
 
-def test_diveq_moves_codes_through_the_output_and_keeps_the_distance():
+def test_diveq_moves_codes_by_the_gradient_of_z_q_and_keeps_the_distance():
     module, variables, z_e = make("vq_diveq")
-    z_e = z_e + 0.3  # off the codes, which started on vectors of z_e
+    z_e = z_e + 0.3  # off the codes, which are vectors of z_e
     out = apply(module, variables, z_e, train=True)
     codes = _lookup(module, variables, out.indices)
     assert not np.allclose(out.z_q, codes, atol=1e-4)
@@ -145,13 +145,13 @@ def test_penalties_are_added_with_their_weights():
 
 
 @pytest.mark.parametrize("case", ["vq_from_data", "vq_ema", "soft"])
-def test_a_start_from_data_places_codes_on_vectors(case):
+def test_initialisation_from_data_makes_vectors_of_z_e_the_codes(case):
     module, variables, z_e = make(case)
     rows = {tuple(v) for v in np.asarray(z_e).reshape(-1, 4)}
     assert {tuple(c) for c in _all_codes(module, variables)} <= rows
 
 
-def test_kmeans_starts_nearer_to_the_data_than_its_vectors_do():
+def test_kmeans_initialises_nearer_to_the_data_than_random_vectors():
     losses = []
     for case in ("vq_kmeans", "vq_from_data"):
         module, variables, z_e = make(case)
@@ -207,7 +207,7 @@ def test_a_codebook_collapsed_to_one_code_recovers_within_200_steps(family, rest
         )(params)
         updates, opt_state = tx.update(grads, opt_state, params)
         params = optax.apply_updates(params, updates)
-        _, recorded = module.apply(
+        _, collections = module.apply(
             variables,
             z_e,
             train=True,
@@ -217,7 +217,7 @@ def test_a_codebook_collapsed_to_one_code_recovers_within_200_steps(family, rest
         if params:
             variables = {**variables, "params": params}
         _, updated = module.apply(
-            {**variables, **recorded}, method="update", mutable=list(variables)
+            {**variables, **collections}, method="update", mutable=list(variables)
         )
         return dict(updated), opt_state
 

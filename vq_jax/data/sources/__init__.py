@@ -1,4 +1,4 @@
-"""Where images come from: `photos`, `tfds:NAME`, `folder:PATH`, `idx:DIR`."""
+"""Sources of images, by name: `photos`, `tfds:NAME`, `folder:PATH`, `idx:DIR`."""
 
 from vq_jax.data.sources.base import Record, Source
 from vq_jax.data.sources.folder import FolderSource
@@ -34,7 +34,7 @@ def open_source(
     data_dir: str = "",
     random_crops: bool = False,
 ) -> Source:
-    """The source that `spec` names, opened and checked.
+    """Opens the source that `spec` names, and checks that its data are there.
 
     Args:
         spec: One of `FORMS`.
@@ -42,8 +42,8 @@ def open_source(
         image_size: Side of the crops; `photos` cuts its test tiles to it.
         channels: 1 or 3, for sources that decode files.
         data_dir: Root of TFDS data sets; "" is the default of TFDS.
-        random_crops: Whether records will be cropped at random, as in training: then
-            `photos` gives whole photographs.
+        random_crops: Whether records will be cropped at random, as in training;
+            `photos` then has whole photographs as records.
 
     Raises:
         InputError: Unknown source or split, or data that are not there.

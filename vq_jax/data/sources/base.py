@@ -1,4 +1,4 @@
-"""The contract of a source: random access to records of one split."""
+"""The contract of a source: random access to the records of one split."""
 
 from typing import Protocol, TypedDict, runtime_checkable
 
@@ -7,9 +7,9 @@ from jaxtyping import UInt8
 
 
 class Record(TypedDict):
-    """One image with what is known about it.
+    """One image of a source, with its label and its name.
 
-    `image` is uint8 [h, w, c] of native size; `label` is -1 where there is none.
+    `image` is uint8 [h, w, c] at native size; `label` is -1 if there is none.
     """
 
     image: UInt8[np.ndarray, "h w c"]
@@ -19,12 +19,14 @@ class Record(TypedDict):
 
 @runtime_checkable
 class Source(Protocol):
-    """Records by index. Picklable, since Grain sends it to worker processes.
+    """Gives the records of a split by index.
+
+    It can be pickled, since Grain sends it to worker processes.
 
     Attributes:
-        name: The data set, without its split.
-        split: Which part of it.
-        description: One line for a run's header: what, and how many.
+        name: Name of the data set, without the split.
+        split: Name of the split.
+        description: One line about the data, with the number of images.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Any tree of image files; the first level of folders are the classes."""
+"""Images from a folder and its subfolders, whose top-level folders are the classes."""
 
 import zlib
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ TEST_FRACTION = 0.05
 
 
 class FolderSource:
-    """The images below a folder, sorted by path; hidden files are left out.
+    """The image files below a folder, sorted by path, without hidden files.
 
-    With PATH/train, PATH/test, … a split is such a folder. Otherwise about 5 % of the
-    files, and at least one, are "test": those with the lowest CRC-32 of their relative
-    path, so that renaming the root moves no file and two machines agree. The rest is
-    "train"; "all" is both.
+    If there are folders PATH/train, PATH/test, …, each is a split. Otherwise "test" is
+    about 5 % of the files, and at least one: those with the lowest CRC-32 of their
+    relative path, so that the split stays the same when the folder is renamed and on
+    other machines. The rest is "train", and "all" is both.
 
-    Labels count the sorted names of the first-level folders, over all splits; images
-    beside these folders have -1.
+    A label is the position of a top-level folder's name among all such names, sorted,
+    over all splits; images beside these folders have label -1.
 
     Raises:
         InputError: The folder is missing, is a file, has no image or not the split.
@@ -104,7 +104,7 @@ def list_images(root: epath.Path) -> list[str]:
     """Sorted POSIX paths of the images below `root`, relative to it.
 
     Raises:
-        InputError: `root` is no folder, or holds no image.
+        InputError: `root` is no folder, or has no image.
     """
     _check_folder(root)
     files = sorted(_walk(root, ""))
@@ -116,7 +116,10 @@ def list_images(root: epath.Path) -> list[str]:
 
 
 def _walk(folder: epath.Path, prefix: str) -> Iterator[str]:
-    """By hand: epath has no recursive glob, and its walk ignores linked folders."""
+    """Paths of all images below `folder`.
+
+    Written out, since epath has no recursive glob and its walk ignores linked folders.
+    """
     for child in folder.iterdir():
         if child.name.startswith("."):
             continue

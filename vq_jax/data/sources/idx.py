@@ -1,4 +1,4 @@
-"""The file format of MNIST and Fashion-MNIST."""
+"""Images from idx files, the format of MNIST and Fashion-MNIST."""
 
 import gzip
 
@@ -16,9 +16,10 @@ IMAGES, LABELS = 0x00000803, 0x00000801
 
 
 class IdxSource:
-    """Images [h, w, 1] of `train-images-idx3-ubyte[.gz]` or `t10k-…`, in memory.
+    """The images of `train-images-idx3-ubyte[.gz]`, or for "test" of `t10k-…`.
 
-    `train-images.idx3-ubyte` is accepted too. Without a file of labels they are -1.
+    Images are [h, w, 1] and kept in memory. Names as `train-images.idx3-ubyte` are
+    accepted too. Without a file of labels all labels are -1.
 
     Raises:
         InputError: Unknown split, missing files, or files with another content.
@@ -51,7 +52,7 @@ class IdxSource:
         )
 
     def __reduce__(self):
-        # Workers read the files again: cheaper than 47 MB through a pipe.
+        # Workers read the files again, which is cheaper than to send 47 MB to them.
         return IdxSource, (self.path, self.split)
 
     def __len__(self) -> int:
@@ -64,10 +65,10 @@ class IdxSource:
 
 
 def read_idx(path: epath.PathLike, magic: int) -> UInt8[np.ndarray, "..."]:
-    """The array of an idx file of bytes, compressed or not.
+    """Reads an idx file of bytes, compressed by gzip or not.
 
     Raises:
-        InputError: Other magic number, or a size that the header contradicts.
+        InputError: The magic number is not `magic`, or the header gives another size.
     """
     data = epath.Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":

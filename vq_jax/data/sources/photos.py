@@ -1,7 +1,7 @@
-"""Photographs that scikit-image and scikit-learn carry inside their wheels.
+"""The photographs in the packages scikit-image and scikit-learn.
 
-Real images on any machine, without a download. The split is by photograph, never by
-crop: crops of one photograph on both sides would leak.
+They are real images on any machine, without a download. A photograph is either in the
+train or in the test split as a whole, so that no training crop shows a test image.
 """
 
 import functools
@@ -18,7 +18,7 @@ from vq_jax.errors import InputError
 
 FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 
-# Both views of the motorcycle are one scene, so they stay on one side.
+# Both views of the motorcycle show one scene, so they are in the same split.
 PHOTOGRAPHS = {
     "train": {
         "coffee": "skimage/coffee.png",
@@ -29,7 +29,7 @@ PHOTOGRAPHS = {
         "retina": "skimage/retina.jpg",
         "immunohistochemistry": "skimage/ihc.png",
         "flower": "sklearn/flower.jpg",
-        # Grey ones, as three equal channels: edges and textures, no colour.
+        # Grey photographs, as three equal channels, for edges and textures.
         "camera": "skimage/camera.png",
         "coins": "skimage/coins.png",
         "brick": "skimage/brick.png",
@@ -46,7 +46,10 @@ PHOTOGRAPHS = {
 
 @functools.cache
 def photograph(name: str) -> UInt8[np.ndarray, "h w 3"]:
-    """A photograph of `PHOTOGRAPHS` in [0, 255]; read-only, decoded once a process."""
+    """The photograph of this name, in [0, 255].
+
+    Each process decodes it once; the array is read-only.
+    """
     paths = {**PHOTOGRAPHS["train"], **PHOTOGRAPHS["test"]}
     package, file = paths[name].split("/")
     # find_spec, so that scikit-learn and its compiled parts are not imported.
@@ -63,20 +66,21 @@ def photograph(name: str) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def held_out_photographs() -> dict[str, UInt8[np.ndarray, "_ _ 3"]]:
-    """The whole photographs of the test split, by name: for pictures."""
+    """The whole photographs of the test split by name, for figures."""
     return {name: photograph(name) for name in PHOTOGRAPHS["test"]}
 
 
 class PhotosSource:
-    """Tiles of photographs, or whole ones to take random crops of.
+    """The photographs of a split, cut into tiles, or whole to take random crops of.
 
-    The tiles are those of `image_size` that fit, from the top left corner on; they
-    don't overlap. They alternate between the photographs, so the first few show many.
-    A photograph smaller than a tile is one record, whole.
+    Tiles are squares of `image_size` that begin at the top left corner and do not
+    overlap; what does not fill a tile is left out. They alternate between the
+    photographs, so that the first few show many of them. A photograph smaller than a
+    tile is one record as a whole.
 
-    With `random_crops`, each record is the whole photograph instead, with as many
-    records as it has tiles, so that crops are proportional to area; at most the
-    median number, since two huge and mostly black photographs would dominate.
+    With `random_crops` each record is a whole photograph. A photograph is repeated as
+    often as it has tiles, so that crops are proportional to area, but at most the
+    median number of times, since two huge and mostly black ones would dominate.
 
     Raises:
         InputError: The split is neither "train" nor "test".
@@ -101,7 +105,7 @@ class PhotosSource:
         )
 
     def _tiles(self, name: str) -> list[tuple[int, int] | None]:
-        """Top left corners; None stands for the whole photograph."""
+        """The tiles' top left corners; None stands for the whole photograph."""
         size, (height, width, _) = self.image_size, photograph(name).shape
         tops = range(0, height - size + 1, size)
         lefts = range(0, width - size + 1, size)

@@ -1,4 +1,4 @@
-"""TensorFlow Datasets prepared as ArrayRecord, read without TensorFlow."""
+"""Images from TensorFlow Datasets (TFDS), read without TensorFlow."""
 
 import difflib
 
@@ -10,21 +10,21 @@ from vq_jax.errors import InputError
 
 
 class TfdsSource:
-    """The features `image` and, where there is one, `label` of a prepared data set.
+    """The images of a TFDS data set that is prepared as ArrayRecord, with their labels.
 
-    Preparing needs TensorFlow (`pip install 'vq_jax[tfds]'`); reading does not import
-    it even where it is installed. Images are decoded here, not by TFDS, so that they
-    pass through the same code as all others.
+    These are its features `image` and, if there is one, `label`. Preparing needs
+    TensorFlow (`pip install 'vq_jax[tfds]'`); reading does not import it even if it is
+    installed. Images are decoded by `data/decode.py`, as all others, and not by TFDS.
 
     Args:
         name: NAME or NAME/CONFIG[:VERSION], or the folder with `dataset_info.json`.
         split: A split, or a slice such as "train[:10%]".
         channels: 1 or 3.
-        data_dir: Where prepared data sets are; "" is the default of TFDS.
+        data_dir: Folder of the prepared data sets; "" is the default of TFDS.
 
     Raises:
-        InputError: Unknown data set, configuration or split, no feature `image`, or
-            not prepared; then the message has the command that prepares it.
+        InputError: Unknown data set, configuration or split, no feature `image`, or not
+            prepared; then the message has the command that prepares it.
     """
 
     def __init__(self, name: str, split: str, *, channels: int = 3, data_dir: str = ""):
@@ -40,7 +40,7 @@ class TfdsSource:
         self.description = f"{self.name}/{split}: {len(self)} images of {version}"
 
     def __reduce__(self):
-        # Open files stay in their process: a worker opens its own.
+        # Open files cannot be sent to a worker process, which opens its own.
         return _reopen, self._arguments
 
     def __len__(self) -> int:
@@ -57,7 +57,8 @@ class TfdsSource:
 def prepare_command(name: str, data_dir: str = "") -> str:
     """The shell command that downloads a data set and writes it as ArrayRecord.
 
-    Not `tfds build`: its command line imports apache_beam, which nothing installs.
+    It does not use `tfds build`, which imports a package that nothing installs,
+    apache_beam.
     """
     place = f", data_dir='{data_dir}'" if data_dir else ""
     return (

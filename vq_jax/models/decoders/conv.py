@@ -9,16 +9,18 @@ from vq_jax.models.layers.transposed import TransposedConv
 
 
 class ConvDecoder(nn.Module):
-    """Mirror of `ConvEncoder`: residual blocks, transposed 4x4 convolutions (4.1).
+    """VQ-VAE's decoder, which mirrors `ConvEncoder` (1711.00937v2, sec. 4.1).
+
+    A 3x3 convolution, residual blocks, then transposed 4x4 convolutions of stride 2.
 
     Attributes:
-        out_channels: channels of the output: those of an image times the numbers that
-            its likelihood needs for each.
+        out_channels: channels of the outputs: those of an image times
+            `likelihood.outputs_per_channel`.
         hidden_dim: channels of the features.
-        num_upsamples: number of transposed convolutions of stride 2.
-        num_res_blocks: residual blocks before them.
+        num_upsamples: number of transposed convolutions.
+        num_res_blocks: number of residual blocks.
         res_dim: channels inside a residual block.
-        dtype: dtype of the convolutions; parameters and the output are float32.
+        dtype: dtype of the convolutions; parameters and outputs are float32.
     """
 
     out_channels: int
@@ -30,23 +32,24 @@ class ConvDecoder(nn.Module):
 
     @property
     def upsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2**self.num_upsamples
 
     @property
     def last_kernel(self) -> tuple[str, str]:
-        """Path of the kernel of the last layer in the decoder's parameters."""
+        """Path of the last layer's kernel in the decoder's parameters."""
         last = self.num_upsamples - 1
         return (f"TransposedConv_{last}" if self.num_upsamples else "Conv_1", "kernel")
 
     @nn.compact
     def __call__(
         self, z_q: Float[Array, "b hq wq d"], *, train: bool
-    ) -> Float[Array, "b h w out"]:
+    ) -> Float[Array, "b h w o"]:
         x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(z_q)
         x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
-        for level in reversed(range(1, self.num_upsamples)):
-            width = self.hidden_dim // 2 if level == 1 else self.hidden_dim
-            x = jax.nn.relu(TransposedConv(width, self.dtype)(x))
+        for i in reversed(range(1, self.num_upsamples)):
+            channels = self.hidden_dim // 2 if i == 1 else self.hidden_dim
+            x = jax.nn.relu(TransposedConv(channels, self.dtype)(x))
         if self.num_upsamples:
             x = TransposedConv(self.out_channels, self.dtype)(x)
         else:

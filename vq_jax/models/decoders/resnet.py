@@ -1,4 +1,6 @@
-"""The residual decoder of VQGAN, and of the tokenizers that came from it."""
+"""The residual decoder of VQGAN, and of tokenizers derived from it."""
+
+import functools
 
 import jax
 from flax import linen as nn
@@ -10,29 +12,38 @@ from vq_jax.models.layers.torch_conv import torch_conv
 
 
 class ResnetDecoder(nn.Module):
-    """Levels of residual blocks, each but the last doubling the resolution.
+    """Residual blocks at several resolutions, each twice the one before.
 
-    VQGAN's decoder (2012.09841v3, table 7) by default, which has one block more a level
-    than its encoder, and no tanh. Names of parameters are those of its released code:
-    `up_{level}_…` counts levels from the highest resolution, which comes last.
+    By default it is VQGAN's decoder (2012.09841v3, table 7), which has one residual
+    block more in each level than its encoder, and no tanh at the end. Parameters have
+    the names of its released code: `up_{level}_…` is resolution level `level`, 0 being
+    the highest resolution, which comes last.
 
     Attributes:
-        out_channels: channels of the output.
-        base_dim: channels of the last level, a multiple of `num_groups`.
-        multipliers: of `base_dim`, a level each, from the highest resolution down.
-        num_res_blocks: a level; VQGAN's configurations name one less.
-        resolution: nominal size of images that places attention; other sizes work.
-        attention_resolutions: of the levels with attention after each block.
-        middle_attention: whether there is attention at the lowest resolution.
-        num_middle_blocks: residual blocks there.
-        features_dim: channels between the two first convolutions.
-        post_quant: whether a 1x1 convolution comes first, `post_quant_conv`.
-        shortcut, upsampling, dropout: see `layers/resnet.py`.
-        adaptive_norm: whether each level starts with a norm whose scale and bias
-            follow from `z_q`, as in Open-MAGVIT2.
-        use_bias: of residual blocks.
-        num_groups: of the norms. With as many as a layer has channels they would take
-            an image's brightness and colour away, so narrow models need fewer.
+        out_channels: channels of the outputs: those of an image times
+            `likelihood.outputs_per_channel`.
+        base_dim: channels are multiples of it; a multiple of `num_groups`.
+        multipliers: channels of each resolution level, in multiples of `base_dim`, from
+            the highest resolution to the lowest, as in the encoder.
+        num_res_blocks: number of residual blocks in a resolution level; VQGAN's
+            configurations have a number that is one less.
+        resolution: nominal height of the images, from which the resolution of a level
+            follows for `attention_resolutions`; images may have other sizes.
+        attention_resolutions: resolutions of the levels that have attention after each
+            residual block.
+        middle_attention: whether there is attention in the middle, at the lowest
+            resolution.
+        num_middle_blocks: number of residual blocks in the middle.
+        features_dim: channels between `post_quant_conv` and `conv_in`.
+        post_quant: whether there is a 1x1 convolution `post_quant_conv` before
+            `conv_in`.
+        shortcut, dropout: see `layers/resnet.py: ResnetBlock`.
+        upsampling: see `layers/resnet.py: Upsample`.
+        adaptive_norm: whether each resolution level begins with a norm whose scale and
+            bias are computed from `z_q`, as in Open-MAGVIT2.
+        use_bias: whether residual blocks have biases.
+        num_groups: groups of each GroupNorm. With one channel in a group the norm would
+            remove an image's brightness and colour, so narrow models need fewer groups.
         dtype: dtype of the convolutions; parameters and outputs are float32.
     """
 
@@ -56,24 +67,27 @@ class ResnetDecoder(nn.Module):
 
     @property
     def upsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2 ** (len(self.multipliers) - 1)
 
     @property
     def last_kernel(self) -> tuple[str, str]:
-        """Path of the kernel of the last layer in the decoder's parameters."""
+        """Path of the last layer's kernel in the decoder's parameters."""
         return ("conv_out", "kernel")
 
     @nn.compact
     def __call__(
         self, z_q: Float[Array, "b hq wq d"], *, train: bool
-    ) -> Float[Array, "b h w out"]:
-        norm = {"num_groups": self.num_groups, "dtype": self.dtype}
-        block = {
-            "shortcut": self.shortcut,
-            "use_bias": self.use_bias,
-            "dropout": self.dropout,
-            **norm,
-        }
+    ) -> Float[Array, "b h w o"]:
+        norms = {"num_groups": self.num_groups, "dtype": self.dtype}
+        block = functools.partial(
+            resnet.ResnetBlock,
+            shortcut=self.shortcut,
+            use_bias=self.use_bias,
+            dropout=self.dropout,
+            **norms,
+        )
+        attention = functools.partial(resnet.AttentionBlock, **norms)
         x = z_q
         if self.post_quant:
             x = torch_conv(
@@ -83,29 +97,31 @@ class ResnetDecoder(nn.Module):
                 dtype=self.dtype,
                 name="post_quant_conv",
             )(x)
-        dim = self.base_dim * self.multipliers[-1]
-        x = torch_conv(x.shape[-1], dim, dtype=self.dtype, name="conv_in")(x)
+        channels = self.base_dim * self.multipliers[-1]
+        x = torch_conv(x.shape[-1], channels, dtype=self.dtype, name="conv_in")(x)
         x = resnet.MiddleBlocks(
-            self.num_middle_blocks, self.middle_attention, **block, name="mid"
+            self.num_middle_blocks,
+            block=block,
+            attention=attention if self.middle_attention else None,
+            name="mid",
         )(x, train=train)
         for level in reversed(range(len(self.multipliers))):
-            dim = self.base_dim * self.multipliers[level]
             attends = self.resolution >> level in self.attention_resolutions
             if self.adaptive_norm:
-                x = AdaptiveGroupNorm(**norm, name=f"up_{level}_adaptive")(x, z_q)
+                x = AdaptiveGroupNorm(**norms, name=f"up_{level}_adaptive")(x, z_q)
             x = resnet.level_blocks(
                 x,
                 f"up_{level}",
-                dim,
+                self.base_dim * self.multipliers[level],
                 self.num_res_blocks,
-                attends=attends,
+                block=block,
+                attention=attention if attends else None,
                 train=train,
-                **block,
             )
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
-        x = jax.nn.swish(resnet.group_norm(**norm, name="norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(**norms, name="norm_out")(x))
         x = torch_conv(
             x.shape[-1], self.out_channels, dtype=self.dtype, name="conv_out"
         )(x)

@@ -1,16 +1,16 @@
-"""The contract of all discriminators."""
+"""The contract that all discriminators fulfil, and the base class that states it."""
 
 from flax import linen as nn
 
 
 class Discriminator(nn.Module):
-    """Base of the families.
+    """Base class of all discriminators: images to logits, high for real images.
 
-    A family adds `__call__(images, *, train, start=False) -> logits`: images float32
-    [b, h, w, c], nominally in [-1, 1]; logits float32 [b, *patches], high for images
-    that seem real. A training pass normalises by the batch it sees, and writes running
-    statistics to the collection "batch_stats" where that is mutable. A pass with
-    `start` also places parameters on its batch, where a family has such.
+    A family adds `__call__(images, *, train, init_from_data=False) -> logits`. Images
+    are float32 [b, h, w, c], nominally in [-1, 1]; logits float32 [b, *patches]. Where
+    a family has BatchNorm, a training pass normalises by its batch, and updates the
+    running statistics in the collection "batch_stats" if that is mutable. A pass with
+    `init_from_data` first initialises from its batch what `needs_data_init`.
 
     Attributes:
         dtype: dtype of the convolutions; parameters, norms and logits are float32.
@@ -19,6 +19,6 @@ class Discriminator(nn.Module):
     dtype: str = "float32"
 
     @property
-    def starts_from_data(self) -> bool:
-        """Whether a pass with `start` has to come before the first step."""
+    def needs_data_init(self) -> bool:
+        """Whether a pass with `init_from_data` has to come before the first step."""
         return False

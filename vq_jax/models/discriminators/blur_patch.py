@@ -1,4 +1,4 @@
-"""The discriminator of VQGAN+: patches, anti-aliased."""
+"""The patch discriminator of VQGAN+, with anti-aliased down-sampling."""
 
 import jax
 from flax import linen as nn
@@ -13,14 +13,16 @@ NUM_GROUPS, MAX_GRID = 32, 16
 
 
 class BlurPatchDiscriminator(Discriminator):
-    """3x3 convolutions with blur-pool and GroupNorm (MaskBit 2409.16211, sec. 3).
+    """Gives a logit for each patch, from 3x3 convolutions (MaskBit 2409.16211, sec. 3).
 
-    A logit for each patch, at most 16x16 of them: grids that are larger by a factor are
-    reduced to that by a maximum over windows, as in the authors' code.
+    Each stage has a convolution, a blur-pool that halves the size, and a GroupNorm. A
+    maximum over windows then reduces grids of at least twice 16x16 towards that size,
+    as in the authors' code.
 
     Attributes:
-        base_dim: channels of the first layer, a multiple of 32; each stage doubles.
-        num_stages: halvings of the size.
+        base_dim: channels of the first stage, a multiple of 32; each further stage has
+            twice as many as the one before.
+        num_stages: number of stages.
     """
 
     base_dim: int = 128
@@ -28,7 +30,11 @@ class BlurPatchDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "b h w c"], *, train: bool, start: bool = False
+        self,
+        images: Float[Array, "b h w c"],
+        *,
+        train: bool,
+        init_from_data: bool = False,
     ) -> Float[Array, "b hp wp"]:
         x = self._conv("conv_in", images, self.base_dim, 5)
         x = jax.nn.leaky_relu(x, 0.1)
@@ -41,5 +47,5 @@ class BlurPatchDiscriminator(Discriminator):
         x = jax.nn.leaky_relu(self._conv("logits_in", x, x.shape[-1], 1), 0.1)
         return self._conv("logits_out", x, 1, 5)[..., 0].astype("float32")
 
-    def _conv(self, name, x, features, size):
-        return torch_conv(x.shape[-1], features, size, dtype=self.dtype, name=name)(x)
+    def _conv(self, name, x, channels, size):
+        return torch_conv(x.shape[-1], channels, size, dtype=self.dtype, name=name)(x)

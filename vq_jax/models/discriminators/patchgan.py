@@ -1,4 +1,4 @@
-"""The discriminator of patches of pix2pix and VQGAN."""
+"""The patch discriminator of pix2pix and VQGAN."""
 
 from typing import Literal
 
@@ -12,18 +12,19 @@ from vq_jax.models.layers.torch_conv import torch_conv
 
 
 class PatchDiscriminator(Discriminator):
-    """4x4 convolutions, a logit for each patch (pix2pix 1611.07004, appendix 6.1.2).
+    """Gives a logit for each patch, from 4x4 convolutions (pix2pix 1611.07004, 6.1.2).
 
-    Kernels start in N(0, 0.02), biases in PyTorch's U(±1/√fan_in), scales of norms in
-    N(1, 0.02). Padding is one pixel on each side, so 256 px give 30x30 logits of 70x70
-    pixels with three layers.
+    Kernels are initialised from N(0, 0.02), biases from PyTorch's U(±1/√fan_in), scales
+    of norms from N(1, 0.02). The padding is one pixel on each side: with three layers
+    an image of 256 px has 30x30 logits, which depend on 70x70 pixels each.
 
     Attributes:
-        base_dim: channels of the first layer; each of the next has twice as many, at
-            most eight times.
-        num_layers: convolutions of stride 2.
-        norm: "batch" of the reference; "actnorm"; "spectral" divides kernels by their
-            largest singular value (1802.05957), and so does all layers; or "none".
+        base_dim: channels of the first convolution; each next one has twice as many, up
+            to eight times `base_dim`.
+        num_layers: number of convolutions of stride 2.
+        norm: "batch" is BatchNorm, as in VQGAN's released code; "actnorm"; "spectral"
+            divides the kernels of all layers by their largest singular value
+            (1802.05957); or "none".
     """
 
     base_dim: int = 64
@@ -31,29 +32,33 @@ class PatchDiscriminator(Discriminator):
     norm: Literal["batch", "actnorm", "spectral", "none"] = "batch"
 
     @property
-    def starts_from_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         return self.norm == "actnorm"
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "b h w c"], *, train: bool, start: bool = False
+        self,
+        images: Float[Array, "b h w c"],
+        *,
+        train: bool,
+        init_from_data: bool = False,
     ) -> Float[Array, "b hp wp"]:
         x = self._conv("conv_0", images, self.base_dim, 2, True, train)
         x = jax.nn.leaky_relu(x, 0.2)
         for i in range(1, self.num_layers + 1):
-            dim = self.base_dim * min(2**i, 8)
+            channels = self.base_dim * min(2**i, 8)
             strides = 2 if i < self.num_layers else 1
-            use_bias = self.norm != "batch"  # whose own bias would undo it
-            x = self._conv(f"conv_{i}", x, dim, strides, use_bias, train)
-            x = self._norm(f"norm_{i}", x, train, start)
+            use_bias = self.norm != "batch"  # BatchNorm subtracts it again
+            x = self._conv(f"conv_{i}", x, channels, strides, use_bias, train)
+            x = self._norm(f"norm_{i}", x, train, init_from_data)
             x = jax.nn.leaky_relu(x, 0.2)
         x = self._conv(f"conv_{self.num_layers + 1}", x, 1, 1, True, train)
         return x[..., 0].astype("float32")
 
-    def _conv(self, name, x, features, strides, use_bias, train):
+    def _conv(self, name, x, channels, strides, use_bias, train):
         conv = torch_conv(
             x.shape[-1],
-            features,
+            channels,
             4,
             strides=strides,
             padding=((1, 1), (1, 1)),
@@ -68,10 +73,10 @@ class PatchDiscriminator(Discriminator):
         spectral = nn.SpectralNorm(conv, name=f"{name}_spectral")
         return spectral(x, update_stats=stored and not self.is_initializing())
 
-    def _norm(self, name, x, train, start):
+    def _norm(self, name, x, train, init_from_data):
         x = x.astype("float32")
         if self.norm == "batch":
             return norms.BatchNorm(name=name)(x, train=train)
         if self.norm == "actnorm":
-            return norms.ActNorm(name=name)(x, start=start)
+            return norms.ActNorm(name=name)(x, init_from_data=init_from_data)
         return x

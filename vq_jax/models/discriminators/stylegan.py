@@ -1,4 +1,4 @@
-"""Residual discriminators with anti-aliased down-sampling."""
+"""The residual discriminator of StyleGAN2, with anti-aliased down-sampling."""
 
 import math
 
@@ -14,15 +14,16 @@ _init = nn.initializers.xavier_uniform()
 
 
 class StyleGanDiscriminator(Discriminator):
-    """One logit an image, from residual blocks (StyleGAN2 1912.04958, appendix B).
+    """Gives one logit for each image, from residual blocks (StyleGAN2 1912.04958, B).
 
-    Images are of one size, that of training. No equalised learning rate and no
-    statistics over the batch, as in MAGVIT's code; kernels start as there, in Glorot's
-    uniform distribution.
+    All images have the size of the training images. As in MAGVIT's code, there is no
+    equalised learning rate and no minibatch deviation, and kernels are initialised from
+    Glorot's uniform distribution.
 
     Attributes:
-        base_dim: channels at the images' size.
-        multipliers: of `base_dim`, a block each; a block halves the size.
+        base_dim: channels of the first convolution, at full size.
+        multipliers: channels of each residual block, in multiples of `base_dim`; each
+            block halves the size.
     """
 
     base_dim: int = 64
@@ -30,7 +31,11 @@ class StyleGanDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "b h w c"], *, train: bool, start: bool = False
+        self,
+        images: Float[Array, "b h w c"],
+        *,
+        train: bool,
+        init_from_data: bool = False,
     ) -> Float[Array, "b"]:
         if min(images.shape[1:3]) < 2 ** len(self.multipliers):
             raise InputError(
@@ -40,21 +45,21 @@ class StyleGanDiscriminator(Discriminator):
         x = self._conv("conv_in", images, self.base_dim)
         x = jax.nn.leaky_relu(x, 0.2)
         for i, multiplier in enumerate(self.multipliers):
-            dim = self.base_dim * multiplier
+            channels = self.base_dim * multiplier
             shortcut = blur_pool(x)
-            shortcut = self._conv(f"block_{i}_shortcut", shortcut, dim, 1, False)
+            shortcut = self._conv(f"block_{i}_shortcut", shortcut, channels, 1, False)
             x = jax.nn.leaky_relu(self._conv(f"block_{i}_conv1", x, x.shape[-1]), 0.2)
-            x = self._conv(f"block_{i}_conv2", blur_pool(x), dim)
+            x = self._conv(f"block_{i}_conv2", blur_pool(x), channels)
             x = (jax.nn.leaky_relu(x, 0.2) + shortcut) / math.sqrt(2)
         x = jax.nn.leaky_relu(self._conv("conv_out", x, x.shape[-1]), 0.2)
         x = x.reshape(len(x), -1)
-        x = nn.Dense(dim, dtype=self.dtype, kernel_init=_init, name="dense")(x)
+        x = nn.Dense(channels, dtype=self.dtype, kernel_init=_init, name="dense")(x)
         x = jax.nn.leaky_relu(x, 0.2).astype("float32")
         return nn.Dense(1, kernel_init=_init, name="logit")(x)[:, 0]
 
-    def _conv(self, name, x, features, size=3, use_bias=True):
+    def _conv(self, name, x, channels, size=3, use_bias=True):
         return nn.Conv(
-            features,
+            channels,
             (size, size),
             use_bias=use_bias,
             kernel_init=_init,

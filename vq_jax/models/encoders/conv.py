@@ -8,15 +8,16 @@ from vq_jax.models.layers.residual import ResidualStack
 
 
 class ConvEncoder(nn.Module):
-    """Strided 4x4 convolutions, a 3x3 convolution, residual blocks (1711.00937v2, 4.1).
+    """VQ-VAE's encoder: strided convolutions, then residual blocks (1711.00937v2, 4.1).
 
-    The first convolution has half the width, as in the authors' released code; the text
-    gives all of them `hidden_dim`.
+    The strided convolutions are 4x4, and one of 3x3 follows. The first convolution has
+    half of the channels, as in the authors' released code; the paper's text gives all
+    of them `hidden_dim`.
 
     Attributes:
         hidden_dim: channels of the features.
         num_downsamples: number of convolutions of stride 2.
-        num_res_blocks: residual blocks after them.
+        num_res_blocks: number of residual blocks.
         res_dim: channels inside a residual block.
         dtype: dtype of the convolutions; parameters are float32.
     """
@@ -29,6 +30,7 @@ class ConvEncoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2**self.num_downsamples
 
     @nn.compact
@@ -36,9 +38,11 @@ class ConvEncoder(nn.Module):
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b hq wq hidden"]:
         x = images.astype(self.dtype)
-        for level in range(self.num_downsamples):
-            width = self.hidden_dim // 2 if level == 0 else self.hidden_dim
-            x = nn.Conv(width, (4, 4), strides=(2, 2), padding=1, dtype=self.dtype)(x)
+        for i in range(self.num_downsamples):
+            channels = self.hidden_dim // 2 if i == 0 else self.hidden_dim
+            x = nn.Conv(channels, (4, 4), strides=(2, 2), padding=1, dtype=self.dtype)(
+                x
+            )
             x = jax.nn.relu(x)
         x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(x)
         return ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)

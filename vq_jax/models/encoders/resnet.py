@@ -1,4 +1,6 @@
-"""The residual encoder of VQGAN, and of the tokenizers that came from it."""
+"""The residual encoder of VQGAN, and of tokenizers derived from it."""
+
+import functools
 
 import jax
 from flax import linen as nn
@@ -9,27 +11,30 @@ from vq_jax.models.layers.torch_conv import torch_conv
 
 
 class ResnetEncoder(nn.Module):
-    """Levels of residual blocks, each but the last halving the resolution.
+    """Residual blocks at several resolutions, each half of the one before.
 
-    VQGAN's encoder (2012.09841v3, table 7) by default; the head is its `quant_conv`.
-    Names of parameters are those of its released code, `down_{level}_…` from the
-    highest resolution. The configurations of MaskGIT, LlamaGen and MaskBit have the
-    fields of those tokenizers.
+    By default it is VQGAN's encoder (2012.09841v3, table 7), whose `quant_conv` is the
+    head here. Parameters have the names of its released code: `down_{level}_…` is
+    resolution level `level`, 0 being the highest resolution.
 
     Attributes:
-        base_dim: channels of the first level, a multiple of `num_groups`.
-        multipliers: of `base_dim`, a level each.
-        num_res_blocks: a level.
-        resolution: nominal size of images that places attention; other sizes work.
-        attention_resolutions: of the levels with attention after each block.
-        middle_attention: whether there is attention at the lowest resolution.
-        num_middle_blocks: residual blocks there.
-        features_dim: channels of the features.
-        features_kernel: size of the last convolution, 3 or, as in MaskGIT, 1.
-        shortcut, downsampling, dropout: see `layers/resnet.py`.
-        use_bias: of residual blocks and of the first convolution.
-        num_groups: of the norms. With as many as a layer has channels they would take
-            an image's brightness and colour away, so narrow models need fewer.
+        base_dim: channels of the first convolution, a multiple of `num_groups`.
+        multipliers: channels of each resolution level, in multiples of `base_dim`.
+        num_res_blocks: number of residual blocks in a resolution level.
+        resolution: nominal height of the images, from which the resolution of a level
+            follows for `attention_resolutions`; images may have other sizes.
+        attention_resolutions: resolutions of the levels that have attention after each
+            residual block.
+        middle_attention: whether there is attention in the middle, at the lowest
+            resolution.
+        num_middle_blocks: number of residual blocks in the middle.
+        features_dim: channels of the features that are returned.
+        features_kernel: size of the last convolution's kernel; 3, or 1 in MaskGIT.
+        shortcut, dropout: see `layers/resnet.py: ResnetBlock`.
+        downsampling: see `layers/resnet.py: Downsample`.
+        use_bias: whether residual blocks and the first convolution have biases.
+        num_groups: groups of each GroupNorm. With one channel in a group the norm would
+            remove an image's brightness and colour, so narrow models need fewer groups.
         dtype: dtype of the convolutions; parameters are float32.
     """
 
@@ -51,19 +56,22 @@ class ResnetEncoder(nn.Module):
 
     @property
     def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
         return 2 ** (len(self.multipliers) - 1)
 
     @nn.compact
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
-    ) -> Float[Array, "b hq wq features"]:
-        norm = {"num_groups": self.num_groups, "dtype": self.dtype}
-        block = {
-            "shortcut": self.shortcut,
-            "use_bias": self.use_bias,
-            "dropout": self.dropout,
-            **norm,
-        }
+    ) -> Float[Array, "b hq wq hidden"]:
+        norms = {"num_groups": self.num_groups, "dtype": self.dtype}
+        block = functools.partial(
+            resnet.ResnetBlock,
+            shortcut=self.shortcut,
+            use_bias=self.use_bias,
+            dropout=self.dropout,
+            **norms,
+        )
+        attention = functools.partial(resnet.AttentionBlock, **norms)
         x = torch_conv(
             images.shape[-1],
             self.base_dim,
@@ -72,24 +80,26 @@ class ResnetEncoder(nn.Module):
             name="conv_in",
         )(images)
         for level, multiplier in enumerate(self.multipliers):
-            dim = self.base_dim * multiplier
             attends = self.resolution >> level in self.attention_resolutions
             x = resnet.level_blocks(
                 x,
                 f"down_{level}",
-                dim,
+                self.base_dim * multiplier,
                 self.num_res_blocks,
-                attends=attends,
+                block=block,
+                attention=attention if attends else None,
                 train=train,
-                **block,
             )
             if level + 1 < len(self.multipliers):
                 name = f"down_{level}_downsample"
                 x = resnet.Downsample(self.downsampling, self.dtype, name=name)(x)
         x = resnet.MiddleBlocks(
-            self.num_middle_blocks, self.middle_attention, **block, name="mid"
+            self.num_middle_blocks,
+            block=block,
+            attention=attention if self.middle_attention else None,
+            name="mid",
         )(x, train=train)
-        x = jax.nn.swish(resnet.group_norm(**norm, name="norm_out")(x))
+        x = jax.nn.swish(resnet.group_norm(**norms, name="norm_out")(x))
         return torch_conv(
             x.shape[-1],
             self.features_dim,

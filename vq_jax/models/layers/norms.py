@@ -1,4 +1,4 @@
-"""Norms: in forms that are fast, with PyTorch's numbers, or that start on data."""
+"""Normalisation layers: group norms, BatchNorm, ActNorm; values as in PyTorch."""
 
 import jax
 import jax.numpy as jnp
@@ -16,17 +16,17 @@ def _normal_around_one(key, shape, dtype=jnp.float32):
 
 
 class GroupNorm(nn.Module):
-    """Group normalisation (1803.08494), the same numbers as `nn.GroupNorm`, PyTorch's.
+    """Group normalisation (1803.08494), with the same values as Flax's and PyTorch's.
 
-    Mean and variance are those of each channel, averaged over its group: the groups
-    never become an axis of the image, whose last axis would then be as short as one
-    channel. The variance takes a second pass, since E[x²] - E[x]² loses its digits
-    where the mean is large.
+    The statistics of a group are averages of channel means within it. So x is never
+    reshaped to [.., groups, channels in a group], which is slow where the last axis
+    becomes as short as 1. The variance is computed from x - mean, since E[x²] - E[x]²
+    loses digits where the mean is large.
 
     Attributes:
-        num_groups: they divide the channels.
-        epsilon: added to the variance.
-        dtype: of the output; all of it is computed in float32, for each image.
+        num_groups: number of groups, which divides the number of channels.
+        epsilon: ε, added to the variance.
+        dtype: dtype of the result; the computation is float32.
 
     Raises:
         InputError: the groups do not divide the channels.
@@ -38,26 +38,27 @@ class GroupNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        dim = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (dim,))
-        bias = self.param("bias", nn.initializers.zeros, (dim,))
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
         centred, inverse = _standardised(x, self.num_groups, self.epsilon)
         return (centred * (inverse * _row(scale)) + _row(bias)).astype(self.dtype)
 
 
 class AdaptiveGroupNorm(nn.Module):
-    """Group normalisation with scale and bias from the codes, as in Open-MAGVIT2.
+    """Group normalisation whose scale and bias follow from `z_q`, as in Open-MAGVIT2.
 
-    Each image's scale is a linear map of its codes' standard deviations over the grid
-    (n - 1, plus 1e-6 under the root), and its bias one of their means; ε is 1e-6.
+    The scale of an image is a linear map of the standard deviations of `z_q` over the
+    grid (unbiased, n - 1, with 1e-6 under the root), its bias a linear map of the
+    means; ε is 1e-6.
 
     Attributes:
-        num_groups: they divide the channels of x.
-        dtype: of the output; all of it is computed in float32.
+        num_groups: number of groups, which divides the number of channels of x.
+        dtype: dtype of the result; the computation is float32.
 
     Raises:
-        InputError: the groups do not divide the channels, or the grid is one code,
-            which has no deviation.
+        InputError: the groups do not divide the channels, or the grid has one position
+            only, and so no deviation.
     """
 
     num_groups: int
@@ -67,7 +68,7 @@ class AdaptiveGroupNorm(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], z_q: Float[Array, "b hq wq d"]
     ) -> Float[Array, "b h w c"]:
-        code_dim, dim = z_q.shape[-1], x.shape[-1]
+        code_dim, channels = z_q.shape[-1], x.shape[-1]
         if z_q.shape[1:3] == (1, 1):
             raise InputError(
                 "config.model.decoder.adaptive_norm=True needs more than one code an "
@@ -76,35 +77,36 @@ class AdaptiveGroupNorm(nn.Module):
         z_q = z_q.astype(jnp.float32)
         variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
         mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
-        scale = torch_conv(code_dim, dim, 1, name="gamma")(jnp.sqrt(variance + 1e-6))
-        bias = torch_conv(code_dim, dim, 1, name="beta")(mean)
+        deviation = jnp.sqrt(variance + 1e-6)
+        scale = torch_conv(code_dim, channels, 1, name="gamma")(deviation)
+        bias = torch_conv(code_dim, channels, 1, name="beta")(mean)
         centred, inverse = _standardised(x, self.num_groups, 1e-6)
         return (centred * inverse * scale + bias).astype(self.dtype)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation with PyTorch's numbers, float32.
+    """Batch normalisation with PyTorch's values, float32.
 
-    ε = 1e-5, running averages with momentum 0.1, the running variance unbiased (n - 1)
-    where the batch is normalised by the biased one. Statistics are those of the global
-    batch. The scale starts in N(1, 0.02), as VQGAN's discriminator has it.
+    ε is 1e-5 and the momentum of the running statistics 0.1. A training pass normalises
+    by the biased variance of the global batch, and averages the unbiased one (n - 1).
+    The scale is initialised from N(1, 0.02), as in VQGAN's discriminator.
     """
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w c"]:
-        dim = x.shape[-1]
-        scale = self.param("scale", _normal_around_one, (dim,))
-        bias = self.param("bias", nn.initializers.zeros, (dim,))
-        mean = self.variable(BATCH_STATS, "mean", jnp.zeros, (dim,))
-        var = self.variable(BATCH_STATS, "var", jnp.ones, (dim,))
+        channels = x.shape[-1]
+        scale = self.param("scale", _normal_around_one, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        mean = self.variable(BATCH_STATS, "mean", jnp.zeros, (channels,))
+        var = self.variable(BATCH_STATS, "var", jnp.ones, (channels,))
         if not train:
             y = _normalise(x, mean.value, var.value, 1e-5)
             return y * _row(scale) + _row(bias)
         batch_mean = jnp.mean(x, axis=(0, 1, 2))
         batch_var = jnp.var(x, axis=(0, 1, 2))
-        count = x.size // dim
+        count = x.size // channels
         if not self.is_initializing() and self.is_mutable_collection(BATCH_STATS):
             unbiased = batch_var * (count / max(count - 1, 1))
             mean.value = 0.9 * mean.value + 0.1 * batch_mean
@@ -114,20 +116,21 @@ class BatchNorm(nn.Module):
 
 
 class ActNorm(nn.Module):
-    """scale · (x + loc), learnt, and placed by the first batch (Glow 1807.03039, 3.1).
+    """A learnt map scale · (x + loc), initialised from data (Glow 1807.03039, 3.1).
 
-    Applied with `start` and mutable parameters, it first sets them so that the batch
-    has mean 0 and deviation 1 in each channel: deviation unbiased, plus 1e-6.
+    A call with `init_from_data` first sets both parameters, which have to be mutable,
+    so that the batch gets mean 0 and deviation 1 in each channel. The deviation is the
+    unbiased one plus 1e-6.
     """
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b h w c"], *, start: bool
+        self, x: Float[Array, "b h w c"], *, init_from_data: bool
     ) -> Float[Array, "b h w c"]:
-        dim = x.shape[-1]
-        loc = self.param("loc", nn.initializers.zeros, (dim,))
-        scale = self.param("scale", nn.initializers.ones, (dim,))
-        if start:
+        channels = x.shape[-1]
+        loc = self.param("loc", nn.initializers.zeros, (channels,))
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        if init_from_data:
             loc = -jnp.mean(x, axis=(0, 1, 2))
             scale = 1.0 / (jnp.std(x, axis=(0, 1, 2), ddof=1) + 1e-6)
             self.put_variable("params", "loc", loc)
@@ -136,19 +139,19 @@ class ActNorm(nn.Module):
 
 
 def _standardised(x, num_groups: int, epsilon: float):
-    """x - mean, and 1 / √(variance + ε) as [b, 1, 1, c]; float32, by groups."""
-    dim = x.shape[-1]
-    if num_groups < 1 or dim % num_groups:
+    """x - mean, and 1 / √(variance + ε) as [b, 1, 1, c]; by groups, in float32."""
+    channels = x.shape[-1]
+    if num_groups < 1 or channels % num_groups:
         raise InputError(
-            f"{dim} channels do not divide into num_groups={num_groups} of a norm; "
-            "make base_dim of that part of the model a multiple of its groups, or, in "
-            "config.model.encoder and decoder, choose num_groups."
+            f"{channels} channels do not divide into num_groups={num_groups} of a "
+            "norm; make base_dim of that part of the model a multiple of its groups, "
+            "or, in config.model.encoder and decoder, choose num_groups."
         )
 
     def group_mean(x):
         by_group = jnp.mean(x, axis=(1, 2)).reshape(len(x), num_groups, -1)
         means = jnp.mean(by_group, axis=-1)
-        return jnp.repeat(means, dim // num_groups, axis=1)[:, None, None]
+        return jnp.repeat(means, channels // num_groups, axis=1)[:, None, None]
 
     x = x.astype(jnp.float32)
     centred = x - group_mean(x)

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 
 class ResidualBlock(nn.Module):
-    """x + Conv1x1(ReLU(Conv3x3(ReLU(x)))) (VQ-VAE 1711.00937v2, sec. 4.1).
+    """A residual block: x + Conv1x1(ReLU(Conv3x3(ReLU(x)))) (1711.00937v2, sec. 4.1).
 
     Attributes:
         res_dim: channels between the two convolutions.

@@ -1,5 +1,6 @@
-"""Blocks of VQGAN's encoder and decoder (2012.09841v3, appendix table 7)."""
+"""Blocks of VQGAN's encoder and decoder (2012.09841v3, appendix, table 7)."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -22,20 +23,22 @@ def group_norm(num_groups: int, dtype: str, name: str) -> GroupNorm:
 
 
 class ResnetBlock(nn.Module):
-    """shortcut(x) + Conv3x3(Dropout(swish(GN(Conv3x3(swish(GN(x))))))).
+    """A residual block with two 3x3 convolutions, as in VQGAN.
+
+    shortcut(x) + Conv3x3(Dropout(swish(GN(Conv3x3(swish(GN(x)))))))
 
     Attributes:
-        features: output channels; where they are those of x there is no shortcut.
-        shortcut: what the 1x1 convolution of the shortcut sees: "input" is x, as in
-            VQGAN. "output" is the block's output before the sum, as in MaskGIT's code,
-            whose weights need it.
-        use_bias: of all convolutions.
-        dropout: rate; draws from the key "dropout".
-        num_groups: of the norms.
+        channels: channels of the result. Where x has as many, the shortcut is x itself;
+            else it is a 1x1 convolution.
+        shortcut: what that 1x1 convolution is applied to: "input" is x, as in VQGAN;
+            "output" is the other summand, as in MaskGIT's code, whose weights need it.
+        use_bias: whether the convolutions have biases.
+        dropout: rate of the dropout, which draws from the random stream "dropout".
+        num_groups: groups of each GroupNorm (GN).
         dtype: dtype of the convolutions; parameters are float32.
     """
 
-    features: int
+    channels: int
     shortcut: Shortcut = "input"
     use_bias: bool = True
     dropout: float = 0.0
@@ -45,29 +48,32 @@ class ResnetBlock(nn.Module):
     @nn.compact
     def __call__(
         self, x: Float[Array, "b h w c"], *, train: bool
-    ) -> Float[Array, "b h w features"]:
-        in_dim, dims = x.shape[-1], {"use_bias": self.use_bias, "dtype": self.dtype}
+    ) -> Float[Array, "b h w f"]:
+        in_channels, channels = x.shape[-1], self.channels
+        options = {"use_bias": self.use_bias, "dtype": self.dtype}
         norm1, norm2 = (
             group_norm(self.num_groups, self.dtype, name) for name in ("norm1", "norm2")
         )
         hidden = jax.nn.swish(norm1(x))
-        hidden = torch_conv(in_dim, self.features, **dims, name="conv1")(hidden)
+        hidden = torch_conv(in_channels, channels, **options, name="conv1")(hidden)
         hidden = jax.nn.swish(norm2(hidden))
         hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
-        hidden = torch_conv(self.features, self.features, **dims, name="conv2")(hidden)
-        if in_dim != self.features:
+        hidden = torch_conv(channels, channels, **options, name="conv2")(hidden)
+        if in_channels != channels:
             source = x if self.shortcut == "input" else hidden
             x = torch_conv(
-                source.shape[-1], self.features, 1, **dims, name="nin_shortcut"
+                source.shape[-1], channels, 1, **options, name="nin_shortcut"
             )(source)
         return x + hidden
 
 
 class AttentionBlock(nn.Module):
-    """x + Conv1x1(attention(GN(x))): one head over all positions, scale 1/√c.
+    """Self-attention over all positions of the grid: x + Conv1x1(attention(GN(x))).
+
+    It has one attention head, and the scores are divided by √c.
 
     Attributes:
-        num_groups: of the norm.
+        num_groups: groups of the GroupNorm (GN).
         dtype: dtype of the convolutions; the softmax is float32.
     """
 
@@ -76,53 +82,57 @@ class AttentionBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        height, dim = x.shape[1], x.shape[-1]
+        height, channels = x.shape[1], x.shape[-1]
         normed = group_norm(self.num_groups, self.dtype, "norm")(x)
         q, k, v = (
             rearrange(
-                torch_conv(dim, dim, 1, dtype=self.dtype, name=name)(normed),
+                torch_conv(channels, channels, 1, dtype=self.dtype, name=name)(normed),
                 "b h w c -> b (h w) 1 c",
             )
             for name in ("q", "k", "v")
         )
         attended = jax.nn.dot_product_attention(q, k, v)
         attended = rearrange(attended, "b (h w) 1 c -> b h w c", h=height)
-        return x + torch_conv(dim, dim, 1, dtype=self.dtype, name="proj_out")(attended)
+        projection = torch_conv(
+            channels, channels, 1, dtype=self.dtype, name="proj_out"
+        )
+        return x + projection(attended)
 
 
 def level_blocks(
     x: Float[Array, "b h w c"],
     name: str,
-    features: int,
+    channels: int,
     num_blocks: int,
     *,
-    attends: bool,
+    block: Callable[..., nn.Module],
+    attention: Callable[..., nn.Module] | None,
     train: bool,
-    **block,
-) -> Float[Array, "b h w features"]:
-    """The residual blocks of a level, each followed by attention where it `attends`.
+) -> Float[Array, "b h w f"]:
+    """Applies the residual blocks of a resolution level, with attention after each.
 
-    To be called within a compact module, which gets the blocks `NAME_block_{i}` and
-    `NAME_attn_{i}`.
+    It has to be called in a compact module, whose submodules the blocks become, named
+    `NAME_block_{i}` and `NAME_attn_{i}`.
 
     Args:
-        block: shortcut, use_bias, dropout, num_groups and dtype of `ResnetBlock`.
+        channels: channels of each block's result.
+        block: a `ResnetBlock` without `channels` and name, a partial.
+        attention: an `AttentionBlock` without name, or None for no attention.
     """
-    norm = {field: block[field] for field in ("num_groups", "dtype")}
     for i in range(num_blocks):
-        x = ResnetBlock(features, **block, name=f"{name}_block_{i}")(x, train=train)
-        if attends:
-            x = AttentionBlock(**norm, name=f"{name}_attn_{i}")(x)
+        x = block(channels, name=f"{name}_block_{i}")(x, train=train)
+        if attention is not None:
+            x = attention(name=f"{name}_attn_{i}")(x)
     return x
 
 
 class Downsample(nn.Module):
-    """Half the height and width, of even sizes.
+    """Halves height and width, for even sizes.
 
     Attributes:
-        kind: "conv" is 3x3 of stride 2, padded at the right and the bottom only, as in
-            VQGAN; "symmetric_conv" is padded on all sides, as in Open-MAGVIT2;
-            "average" is a mean over 2x2, as in MaskGIT.
+        kind: "conv" is a 3x3 convolution of stride 2, padded at the right and the
+            bottom only, as in VQGAN; "symmetric_conv" is padded on all sides, as in
+            Open-MAGVIT2; "average" is the mean over 2x2 pixels, as in MaskGIT.
         dtype: dtype of the convolution.
     """
 
@@ -134,19 +144,25 @@ class Downsample(nn.Module):
         if self.kind == "average":
             return nn.avg_pool(x, (2, 2), strides=(2, 2))
         pad = (0, 1) if self.kind == "conv" else (1, 1)
-        dim = x.shape[-1]
+        channels = x.shape[-1]
         return torch_conv(
-            dim, dim, strides=2, padding=(pad, pad), dtype=self.dtype, name="conv"
+            channels,
+            channels,
+            strides=2,
+            padding=(pad, pad),
+            dtype=self.dtype,
+            name="conv",
         )(x)
 
 
 class Upsample(nn.Module):
-    """Twice the height and width.
+    """Doubles height and width.
 
     Attributes:
         kind: "nearest" repeats pixels before a 3x3 convolution, as in VQGAN;
-            "depth_to_space" makes four times the channels and shuffles them, first to
-            rows, then to columns, then to channels, as in Open-MAGVIT2.
+            "depth_to_space" has a 3x3 convolution to four times the channels, whose
+            axis is then split into rows, columns and channels, in this order, as in
+            Open-MAGVIT2.
         dtype: dtype of the convolution.
     """
 
@@ -155,11 +171,11 @@ class Upsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-        dim = x.shape[-1]
+        channels = x.shape[-1]
         if self.kind == "nearest":
             x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            return torch_conv(dim, dim, dtype=self.dtype, name="conv")(x)
-        x = torch_conv(dim, 4 * dim, dtype=self.dtype, name="conv")(x)
+            return torch_conv(channels, channels, dtype=self.dtype, name="conv")(x)
+        x = torch_conv(channels, 4 * channels, dtype=self.dtype, name="conv")(x)
         return rearrange(x, "b h w (i j c) -> b (h i) (w j) c", i=2, j=2)
 
 
@@ -167,33 +183,23 @@ class MiddleBlocks(nn.Module):
     """Residual blocks at the lowest resolution, with attention after the first.
 
     Attributes:
-        num_blocks: 2 in VQGAN; MaskGIT and MAGVIT-v2 have as many as a level.
-        attention: whether there is any; none in MaskGIT and MAGVIT-v2.
-        shortcut, use_bias, dropout, num_groups, dtype: of the blocks.
+        num_blocks: number of residual blocks: 2 in VQGAN, as many as in a resolution
+            level in MaskGIT and MAGVIT-v2.
+        block: a `ResnetBlock` without `channels` and name, a partial.
+        attention: an `AttentionBlock` without name, or None for no attention, as in
+            MaskGIT and MAGVIT-v2.
     """
 
-    num_blocks: int = 2
-    attention: bool = True
-    shortcut: Shortcut = "input"
-    use_bias: bool = True
-    dropout: float = 0.0
-    num_groups: int = 32
-    dtype: str = "float32"
+    num_blocks: int
+    block: Callable[..., nn.Module]
+    attention: Callable[..., nn.Module] | None
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w c"]:
         for i in range(self.num_blocks):
-            x = ResnetBlock(
-                x.shape[-1],
-                self.shortcut,
-                self.use_bias,
-                self.dropout,
-                self.num_groups,
-                self.dtype,
-                name=f"block_{i + 1}",
-            )(x, train=train)
-            if i == 0 and self.attention:
-                x = AttentionBlock(self.num_groups, self.dtype, name="attn_1")(x)
+            x = self.block(x.shape[-1], name=f"block_{i + 1}")(x, train=train)
+            if i == 0 and self.attention is not None:
+                x = self.attention(name="attn_1")(x)
         return x

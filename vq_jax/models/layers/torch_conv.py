@@ -1,4 +1,4 @@
-"""Convolutions that start as PyTorch's do."""
+"""Convolutions initialised as in PyTorch."""
 
 import math
 
@@ -12,8 +12,8 @@ kernel_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def torch_conv(
-    in_dim: int,
-    features: int,
+    in_channels: int,
+    out_channels: int,
     size: int = 3,
     *,
     strides: int = 1,
@@ -23,14 +23,17 @@ def torch_conv(
     dtype: str = "float32",
     name: str | None = None,
 ) -> nn.Conv:
-    """A square convolution; kernel and bias start in U(-1/√fan_in, 1/√fan_in).
+    """An `nn.Conv` with a square kernel, initialised as `torch.nn.Conv2d`.
 
-    Bias and kernel of `torch.nn.Conv2d` by default; other codes that are called ports
-    of VQGAN start biases at 0, and kernels √3 times as large.
+    Kernel and bias are drawn from U(-1/√fan_in, 1/√fan_in). Flax's default, which some
+    ports of VQGAN use, has kernels √3 times as large, and biases of 0.
+
+    Args:
+        size: height and width of the kernel.
     """
-    bound = 1 / math.sqrt(in_dim * size**2)
+    bound = 1 / math.sqrt(in_channels * size**2)
     return nn.Conv(
-        features,
+        out_channels,
         (size, size),
         strides=strides,
         padding=padding,

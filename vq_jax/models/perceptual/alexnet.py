@@ -1,37 +1,37 @@
-"""The convolutions of AlexNet, in the form of torchvision (1404.5997)."""
+"""The convolutions of AlexNet in torchvision's version (1404.5997), for LPIPS."""
 
 import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-# kernel size, stride, padding, whether pooling comes before
+# kernel size, stride, padding, whether a max-pooling comes before
 LAYERS = ((11, 4, 2, False), (5, 1, 2, True), (3, 1, 1, True)) + 2 * ((3, 1, 1, False),)
 
 
 class AlexNet(nn.Module):
-    """Features after each of the five ReLUs.
+    """Returns the features after each of AlexNet's five ReLUs.
 
     Attributes:
-        widths: channels of each layer.
+        channels: channels of each convolution.
     """
 
-    widths: tuple[int, ...] = (64, 192, 384, 256, 256)
+    channels: tuple[int, ...] = (64, 192, 384, 256, 256)
 
     @nn.compact
     def __call__(self, images: Float[Array, "b h w c"]) -> list[jax.Array]:
-        x, taps = images, []
-        for i, ((size, stride, pad, pooled), width) in enumerate(
-            zip(LAYERS, self.widths, strict=True)
+        x, features = images, []
+        for i, ((size, stride, pad, pooled), channels) in enumerate(
+            zip(LAYERS, self.channels, strict=True)
         ):
             if pooled:
                 x = nn.max_pool(x, (3, 3), strides=(2, 2))
             conv = nn.Conv(
-                width,
+                channels,
                 (size, size),
                 strides=stride,
                 padding=((pad, pad), (pad, pad)),
                 name=f"conv_{i}",
             )
             x = jax.nn.relu(conv(x))
-            taps.append(x)
-        return taps
+            features.append(x)
+        return features

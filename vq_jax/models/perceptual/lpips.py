@@ -1,4 +1,4 @@
-"""LPIPS, the distance of images in the features of a net trained on ImageNet."""
+"""LPIPS: distance of images in the features of a network trained on ImageNet."""
 
 from typing import Literal
 
@@ -18,40 +18,40 @@ MIN_SIDE = 32
 class Lpips(nn.Module):
     """Learned perceptual image patch similarity (1801.03924), version 0.1.
 
-    All of it is float32, and nothing is random: the dropout before the linear heads,
-    which VQGAN's released code leaves on in training by accident, is not there.
+    Everything is float32 and deterministic: there is no dropout before the linear
+    weights, which VQGAN's released code leaves on in training by accident.
 
     Attributes:
-        net: the net that looks.
-        widths: channels of its layers; () is the net's own.
+        net: the network whose features are compared.
+        channels: channels of its layers; () for those of the pretrained network.
     """
 
     net: Literal["vgg16", "alexnet"] = "vgg16"
-    widths: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(
         self, images: Float[Array, "b h w c"], others: Float[Array, "b h w c"]
     ) -> Float[Array, "b"]:
-        """Distances of pairs of images in [-1, 1], grey or RGB; 0 for equal ones.
+        """Distance of each pair of images in [-1, 1], grey or RGB; 0 for equal ones.
 
-        Sides below 32 pixels are first scaled to 32, bilinearly, since deeper layers
+        Sides below 32 pixels are first enlarged to 32, bilinearly, since deeper layers
         would be empty. Gradients reach both images.
         """
-        options = {"widths": self.widths} if self.widths else {}
+        options = {"channels": self.channels} if self.channels else {}
         trunk = NETS[self.net](**options, name="trunk")
-        # Two passes, not one over both: where one of a pair needs no gradient, as the
-        # original in training, half of the backward pass falls away.
-        taps = zip(trunk(_prepared(images)), trunk(_prepared(others)), strict=True)
+        # Two passes and not one over all images: where one of a pair needs no gradient,
+        # as the original in training, its backward pass is left out.
+        layers = zip(trunk(_prepared(images)), trunk(_prepared(others)), strict=True)
         total = jnp.zeros(len(images), jnp.float32)
-        for i, (tap, other) in enumerate(taps):
-            head = self.param(f"head_{i}", nn.initializers.ones, (tap.shape[-1],))
-            total += lpips.tap_distance(tap, other, head)
+        for i, (a, b) in enumerate(layers):
+            weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
+            total += lpips.feature_distance(a, b, weights)
         return total
 
 
 def _prepared(images):
-    """As the net was trained on them: RGB, large enough, standardised."""
+    """Images as the network was trained on them: RGB, large enough, standardised."""
     images = images.astype(jnp.float32)
     count, height, width, channels = images.shape
     if channels == 1:

@@ -1,4 +1,4 @@
-"""The convolutions of VGG16 (1409.1556, configuration D)."""
+"""The convolutions of VGG16 (1409.1556, configuration D), for LPIPS."""
 
 import jax
 from flax import linen as nn
@@ -8,24 +8,24 @@ BLOCKS = (2, 2, 3, 3, 3)
 
 
 class Vgg16(nn.Module):
-    """Features after the last ReLU of each block: relu1_2, 2_2, 3_3, 4_3, 5_3.
+    """Returns the features after each of VGG16's five blocks: relu1_2, …, relu5_3.
 
     Attributes:
-        widths: channels of each block.
+        channels: channels of each block.
     """
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    channels: tuple[int, ...] = (64, 128, 256, 512, 512)
 
     @nn.compact
     def __call__(self, images: Float[Array, "b h w c"]) -> list[jax.Array]:
-        x, taps, number = images, [], 0
-        for block, (num_convs, width) in enumerate(
-            zip(BLOCKS, self.widths, strict=True)
+        x, features, number = images, [], 0
+        for block, (num_convs, channels) in enumerate(
+            zip(BLOCKS, self.channels, strict=True)
         ):
             if block:
                 x = nn.max_pool(x, (2, 2), strides=(2, 2))
             for _ in range(num_convs):
-                x = jax.nn.relu(nn.Conv(width, (3, 3), name=f"conv_{number}")(x))
+                x = jax.nn.relu(nn.Conv(channels, (3, 3), name=f"conv_{number}")(x))
                 number += 1
-            taps.append(x)
-        return taps
+            features.append(x)
+        return features

@@ -1,4 +1,4 @@
-"""Soft assignments whose temperature falls during training."""
+"""What quantizers with a temperature that falls during training have in common."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -8,7 +8,10 @@ from vq_jax.ops import annealing
 
 
 class AnnealedQuantizer(base.Quantizer):
-    """Holds the number of finished steps in the state, so that resuming goes on.
+    """A quantizer with a temperature τ, which follows a schedule over the steps.
+
+    The number of finished steps is part of its state, so a resumed run goes on with the
+    schedule.
 
     Attributes:
         codebook_size: number of codes, K.
@@ -16,7 +19,7 @@ class AnnealedQuantizer(base.Quantizer):
         temperature: τ at step 0.
         final_temperature: τ from step `anneal_steps` on.
         anneal_steps: length of the schedule, in steps.
-        anneal: its shape; "constant" stays at `temperature`.
+        anneal: shape of the schedule; "constant" stays at `temperature`.
     """
 
     codebook_size: int = 512
@@ -26,7 +29,7 @@ class AnnealedQuantizer(base.Quantizer):
     anneal_steps: int = 150_000
     anneal: annealing.Shape = "cosine"
 
-    learns_from_output = True
+    learns_from_z_q = True
 
     def setup(self):
         base.check_range("codebook_size", self.codebook_size, 1)
@@ -36,7 +39,7 @@ class AnnealedQuantizer(base.Quantizer):
         self.step = self.variable(base.STATE, "step", lambda: jnp.zeros((), jnp.int32))
 
     def current_temperature(self) -> Float[Array, ""]:
-        """τ of this step."""
+        """The temperature τ of this step."""
         return annealing.anneal(
             self.step.value,
             self.temperature,
@@ -46,4 +49,5 @@ class AnnealedQuantizer(base.Quantizer):
         )
 
     def update(self) -> None:
+        """Counts a finished step."""
         self.step.value = self.step.value + 1

@@ -1,4 +1,4 @@
-"""The contract of all quantizers."""
+"""The contract that all quantizers fulfil, and the base class that states it."""
 
 import math
 
@@ -11,101 +11,111 @@ from vq_jax.config import checks
 from vq_jax.typing import Leaf
 
 STATE = "codebook"
-"""Collection of what no gradient learns: part of the train state and of checkpoints."""
+"""Collection of variables that no gradient learns, such as the codes and counts of an
+EMA codebook. It is part of the train state and of checkpoints."""
 
 STATISTICS = "statistics"
-"""Collection of sums over a batch; those of parts of a batch add up."""
+"""Collection of sums over a training batch; sums over its parts add up to them."""
 
 CANDIDATES = "candidates"
-"""Collection of vectors drawn from a batch; those of any part will do."""
+"""Collection of what restarts take from a training batch, such as vectors. With a batch
+in parts, that of any part will do."""
 
 
 @struct.dataclass
 class QuantizerOutput:
-    """What every quantizer returns, in training and in evaluation alike."""
+    """What every quantizer returns, in training and in evaluation."""
 
-    z_q: Leaf  # [b, hq, wq, d], dtype of the module; gradients reach z_e as documented
+    z_q: Leaf  # [b, hq, wq, d], dtype of the module; each family says its gradients
     indices: Leaf  # int32 [b, *tokens], in [0, codebook_size); see `tokens_shape`
-    loss: Leaf  # float32 []; 0 when the family has none
-    metrics: Leaf  # dict: name -> float32 []; for logs only
+    loss: Leaf  # float32 []; weighted sum of the family's losses, 0 if it has none
+    metrics: Leaf  # dict: name -> float32 []; unweighted, for logs only
 
 
 class Quantizer(nn.Module):
-    """Base of the families; one contract test runs over all of them.
+    """Base class of all quantizers: latents `z_e` to codes and back.
 
-    A family adds `codebook_size` (a field or a property, known without a call; 0 means
-    that there are no codes), `__call__(z_e, *, train) -> QuantizerOutput` and
-    `lookup(indices)`, which returns, bit for bit, the `z_q` of the evaluation pass that
-    gave these indices, and of the training pass where `hard_in_training`.
+    A family adds `codebook_size`, a field or property that needs no call, and 0 where
+    there are no codes; `__call__(z_e, *, train) -> QuantizerOutput`; and
+    `lookup(indices)`, which returns the `z_q` that an evaluation pass gave with these
+    indices, bit for bit. That is also the `z_q` of a training pass where
+    `hard_in_training` is True. One test of this contract runs over all families.
 
-    A forward pass never changes what it reads: in training it only writes what it saw
-    into STATISTICS and CANDIDATES, and `update` turns that into the next STATE. So the
-    value of `z_q` is always that of the codebook before the update, a batch can be
-    accumulated in parts exactly, and evaluation cannot change anything.
+    A pass never changes variables that it reads. A training pass writes what it saw of
+    the batch into the collections STATISTICS and CANDIDATES, and `update` computes the
+    next STATE from them. So `z_q` always has codes from before the update, a batch in
+    parts gives the update of the whole batch, and evaluation changes nothing.
 
     Attributes:
-        dtype: dtype of `z_q`; the search is float32 in any case.
+        dtype: dtype of `z_q`; distances are float32 whatever it is.
     """
 
     dtype: str = "float32"
 
     @property
-    def latent_dim(self) -> int:
-        """Channels of `z_e` that the family takes; 0 means any number."""
+    def input_dim(self) -> int:
+        """Number of channels that `z_e` has to have; 0 means any number."""
         return getattr(self, "code_dim", 0)
 
     @property
     def num_codebooks(self) -> int:
-        """Codebooks that the last axes of the indices, flattened, run over."""
+        """Number of codebooks; the last axes of indices, flattened, run over them."""
         return 1
 
     @property
     def token_axes(self) -> tuple[str, ...]:
-        """Names of the axes of an image's indices."""
+        """Names of the axes that the indices of one image have."""
         return ("hq", "wq")
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        """Shape of an image's indices, for a latent grid of this size."""
+        """Shape of the indices of one image whose latents are a grid of this size."""
         return (height, width)
 
     @property
     def hard_in_training(self) -> bool:
-        """Whether `z_q` is made of codes in training too."""
+        """Whether `z_q` has codes in training too, and not mixtures of codes."""
         return True
 
     @property
-    def learns_from_output(self) -> bool:
-        """Whether codes need the gradient of `z_q`: no composition may stop it."""
+    def learns_from_z_q(self) -> bool:
+        """Whether the gradient of `z_q` trains parameters of the quantizer.
+
+        Such a quantizer cannot be the inner one of a family that stops this gradient.
+        """
         return False
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
-        """Size of the codes at a level of a residual quantizer: for all, or a channel.
+        """Code size at a residual level: one value for all channels, or one each.
 
-        Codes that are learnt find their size; those on a fixed grid need it.
+        It is 1 for learnt codes, which adapt to the residuals; those on a fixed grid
+        are scaled to them.
         """
         return (1.0,)
 
     @property
-    def starts_from_data(self) -> bool:
-        """Whether `start` has to see a batch before step 0."""
+    def needs_data_init(self) -> bool:
+        """Whether `init_from_data` has to be called before the first step."""
         return False
 
-    def start(self, z_e) -> None:
-        """Places the codes on vectors `z_e` [b, hq, wq, d] of the first batch."""
+    def init_from_data(self, z_e) -> None:
+        """Data-dependent initialisation of the codes, from latents [b, hq, wq, d].
+
+        To be applied with STATE and "params" mutable.
+        """
 
     def update(self) -> None:
-        """Folds STATISTICS and CANDIDATES of a training batch into STATE.
+        """Computes the next STATE from STATISTICS and CANDIDATES of a training batch.
 
-        It sees the parameters after the optimizer's update, and may change them.
+        It is called after the optimizer's update, and may change parameters too.
         """
 
     def add_statistics(self, **values) -> None:
-        """Writes STATISTICS, if the caller of `apply` asked; calls of a pass add up."""
+        """Adds to STATISTICS, if these are mutable; repeated calls of a pass add up."""
         for name, value in values.items():
             self.sow(STATISTICS, name, value, init_fn=lambda: None, reduce_fn=_add)
 
     def replace_candidates(self, **values) -> None:
-        """Writes CANDIDATES, if the caller of `apply` asked; the last call stays."""
+        """Sets CANDIDATES, if these are mutable; the last call of a pass wins."""
         for name, value in values.items():
             self.sow(
                 CANDIDATES,
@@ -123,5 +133,5 @@ def _add(old, new):
 def check_range(
     field: str, value: float | int, low: float | int, high: float | int = math.inf
 ) -> None:
-    """`checks.check_range` of a quantizer's field."""
+    """Raises InputError where a field of `config.model.quantizer` is out of range."""
     checks.check_range(value, low, high, where=f"config.model.quantizer.{field}")

@@ -1,4 +1,4 @@
-"""Binary spherical quantisation: signs of a vector of length 1."""
+"""Binary spherical quantisation (BSQ): each channel of a unit vector gives one bit."""
 
 from jaxtyping import Array, Float
 
@@ -8,10 +8,11 @@ from vq_jax.ops import digits, vectors
 
 
 class BinarySphericalQuantizer(LookupFreeQuantizer):
-    """Signs of unit(z_e), codes ±1/√num_bits of length 1 (BSQ 2406.07548, eq. 5-9).
+    """Quantises unit(z_e) to the signs of its channels (BSQ 2406.07548, eq. 5-9).
 
-    As `LookupFreeQuantizer`, with unit(z_e) in place of z_e everywhere: gradients pass
-    straight through to it, and on through the normalisation. `scale` has to stay 1.
+    z_q = sign(z_e) / √num_bits, codes of length 1. It is `LookupFreeQuantizer` with
+    unit(z_e) in place of z_e everywhere: gradients pass straight through to unit(z_e),
+    and then through the normalisation. `scale` has to be 1.
     """
 
     bit_order: digits.Order = "big"
@@ -24,7 +25,7 @@ class BinarySphericalQuantizer(LookupFreeQuantizer):
                 "codes have length 1."
             )
 
-    def bounded(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
+    def normalised(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
         return vectors.unit(z_e)
 
     def code_scale(self) -> float:

@@ -1,4 +1,4 @@
-"""Vector quantisation whose unused codes follow the encoder: CVQ."""
+"""Clustered vector quantisation (CVQ): unused codes move to vectors of the batch."""
 
 from typing import Literal
 
@@ -13,18 +13,19 @@ from vq_jax.ops import codebook, distances
 
 
 class ClusteredVectorQuantizer(RestartingQuantizer):
-    """Gradient codes, pulled to anchors the less they are used (CVQ 2307.15139).
+    """Vector quantisation that moves little used codes to vectors of the batch.
 
-    After each step e ← (1-α) e + α · anchor, with α near 1 for codes that are not used
-    and 0 for others (eq. 4-6, `codebook.move_to_anchors`). The loss is that of
-    `VectorQuantizer`; CVQ's contrastive loss is not offered. Shares start at 0, as in
-    the released code, so that the first step places all codes.
+    CVQ-VAE (2307.15139): after each step e ← (1-α) e + α · anchor, where α is near 1
+    for unused codes and near 0 for others (eq. 4-6, `codebook.move_to_anchors`). The
+    loss is that of `VectorQuantizer`; CVQ's contrastive loss is not offered. The
+    averaged shares of use are 0 at first, as in the released code, so the first step
+    moves all codes.
 
     Attributes:
         codebook_weight: weight of the codebook loss.
         commitment_weight: β.
-        anchor: "closest" takes for each code the vector of the batch nearest to it,
-            "random" any vector.
+        anchor: a code's anchor: "closest" is the vector of the batch nearest to the
+            code, "random" any vector of the batch.
     """
 
     codebook_weight: float = 1.0
@@ -35,7 +36,7 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
 
     def setup(self):
         super().setup()
-        # Anchors are this family's restarts, and 1 - decay divides.
+        # Anchors replace restarts in this family, and `update` divides by 1 - decay.
         base.check_range("restart_threshold", self.restart_threshold, 0.0, 0.0)
         base.check_range("decay", self.decay, 0.0, 0.999_999)
         base.check_range("commitment_weight", self.commitment_weight, 0.0)
@@ -49,8 +50,8 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
     def own_losses(self, z, codes):
         return two_sided_loss(z, codes, self.codebook_weight, self.commitment_weight)
 
-    def record(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
-        super().record(z, indices)
+    def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+        super().save_for_update(z, indices)
         z = lax.stop_gradient(z)
         if self.anchor == "closest":
             anchors = z[distances.nearest_code(self.codes(), z)]
@@ -59,10 +60,11 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
             anchors = codebook.sample_vectors(z, self.codebook_size, key)
         self.replace_candidates(anchors=anchors)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:
+        """Moves codes towards their anchors, the more the less they are used."""
         counts = self.get_variable(base.STATISTICS, "batch").counts
         share = counts / jnp.sum(counts)
         probs = self.decay * self.probs.value + (1.0 - self.decay) * share

@@ -1,17 +1,29 @@
-"""What quantizers have in common that are built on another."""
+"""What quantizers that are built on another quantizer have in common."""
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 
 
+def _of_inner(name: str) -> property:
+    return property(lambda self: getattr(self.template, name))
+
+
 class ComposedQuantizer(base.Quantizer):
-    """Answers for its inner quantizer, where a family does not say otherwise.
+    """A quantizer built on an inner one, whose properties are its own by default.
 
     Attributes:
-        inner: a quantizer, built but not bound.
+        inner: a quantizer module that is built but not bound.
     """
 
     inner: base.Quantizer = None
+
+    codebook_size = _of_inner("codebook_size")
+    input_dim = _of_inner("input_dim")
+    num_codebooks = _of_inner("num_codebooks")
+    token_axes = _of_inner("token_axes")
+    hard_in_training = _of_inner("hard_in_training")
+    learns_from_z_q = _of_inner("learns_from_z_q")
+    needs_data_init = _of_inner("needs_data_init")
 
     def setup(self):
         inner = self.template
@@ -24,36 +36,11 @@ class ComposedQuantizer(base.Quantizer):
 
     @property
     def template(self) -> base.Quantizer:
-        """An unbound copy: to ask `inner` itself would give it parameters."""
+        """An unbound copy of `inner`, to read properties from.
+
+        Reading them from `inner` itself would bind it, and give it parameters.
+        """
         return self.inner.clone()
-
-    @property
-    def codebook_size(self) -> int:
-        return self.template.codebook_size
-
-    @property
-    def latent_dim(self) -> int:
-        return self.template.latent_dim
-
-    @property
-    def num_codebooks(self) -> int:
-        return self.template.num_codebooks
-
-    @property
-    def token_axes(self) -> tuple[str, ...]:
-        return self.template.token_axes
-
-    @property
-    def hard_in_training(self) -> bool:
-        return self.template.hard_in_training
-
-    @property
-    def learns_from_output(self) -> bool:
-        return self.template.learns_from_output
-
-    @property
-    def starts_from_data(self) -> bool:
-        return self.template.starts_from_data
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
         return self.template.tokens_shape(height, width)

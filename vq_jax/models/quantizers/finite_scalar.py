@@ -1,4 +1,4 @@
-"""Finite scalar quantisation: each channel rounded to a few levels."""
+"""Finite scalar quantisation (FSQ): each channel is rounded to one of a few values."""
 
 import math
 
@@ -11,20 +11,20 @@ from vq_jax.ops import digits, estimators, finite_scalar
 
 
 class FiniteScalarQuantizer(base.Quantizer):
-    """Channel i rounded to levels[i] values (FSQ, Mentzer et al. 2309.15505).
+    """Bounds each channel and rounds it to one of L values (FSQ 2309.15505).
 
-    No codebook, no loss. The gradient passes straight through the rounding, and so
-    reaches `z_e` through the bound: (L-1)/2 · tanh'(·), over L//2.
+    There is no codebook, and no loss. The gradient passes straight through the
+    rounding, then through the bound to `z_e`: (L-1)/2 · tanh'(·), over L//2.
 
     Attributes:
-        levels: values a channel, one entry a channel of `z_e`; the paper's choices are
-            (8, 6, 5) for 2^8, (8, 5, 5, 5) for 2^10, (7, 5, 5, 5, 5) for 2^12, (8, 8,
-            8, 6, 5) for 2^14 and (8, 8, 8, 5, 5, 5) for 2^16 codes.
-        bound: see `ops.finite_scalar.bounded`. "tan" is the paper's, "atanh" the one of
-            PyTorch ports, "symmetric" an even grid on [-1, 1] and the choice for levels
-            of 2, "clip" the same without tanh.
-        index_order: "little" as in all public code, the first level least significant,
-            or "big".
+        levels: L of each channel of `z_e`; the paper's choices are (8, 6, 5) for about
+            2^8 codes, (8, 5, 5, 5) for 2^10, (7, 5, 5, 5, 5) for 2^12, (8, 8, 8, 6, 5)
+            for 2^14 and (8, 8, 8, 5, 5, 5) for 2^16.
+        bound: how a channel is bounded, see `ops.finite_scalar.bounded`: "tan" as in
+            the paper, "atanh" as in PyTorch ports, "symmetric" with a uniform grid on
+            [-1, 1], the one to take for L = 2, or "clip", the same grid without tanh.
+        index_order: whether the first channel is the least significant digit of an
+            index, "little" as in all public code, or the most significant one, "big".
     """
 
     levels: tuple[int, ...] = (8, 5, 5, 5)
@@ -41,10 +41,11 @@ class FiniteScalarQuantizer(base.Quantizer):
         return math.prod(self.levels)
 
     @property
-    def latent_dim(self) -> int:
+    def input_dim(self) -> int:
         return len(self.levels)
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
+        """L^-level: a level's grid is about as wide as a step of the level before."""
         return tuple(float(count) ** -level for count in self.levels)
 
     def __call__(

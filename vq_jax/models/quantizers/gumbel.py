@@ -1,4 +1,4 @@
-"""Codes drawn from a categorical distribution, relaxed: Gumbel-softmax."""
+"""Gumbel-softmax: mixtures of codes that approximate samples of a categorical."""
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,19 @@ from vq_jax.models.quantizers.annealed import AnnealedQuantizer
 
 
 class GumbelQuantizer(AnnealedQuantizer):
-    """Relaxed samples of q(k | z_e), with a KL to uniform (DALL-E 2102.12092, sec. 2).
+    """Draws a relaxed sample of q(code | z_e) in training (DALL-E 2102.12092, sec. 2).
 
-    A linear map of `z_e` gives logits of q. In training y = softmax((logits + Gumbel
-    noise) / τ); z_q = y·E, or with `hard_in_forward` the most likely code of y in value
-    and y's gradient. loss = kl_weight · mean over positions of Σ q log(qK), nats. In
-    evaluation the code of the largest logit, without noise. In training the indices are
-    those of the largest noisy logit.
+    A linear map of `z_e` gives the logits of q. In training y = softmax((logits +
+    Gumbel noise) / τ) and z_q = y·E, a mixture of codes; with `hard_in_forward` the
+    value is the code of the largest y, and the gradient that of the mixture. Indices
+    are those of the largest noisy logit. In evaluation z_q is the code of the largest
+    logit, without noise. loss = kl_weight · mean over positions of Σ q log(qK), the KL
+    divergence from the uniform distribution in nats.
 
     Attributes:
-        kl_weight: β of the KL term; 5e-4 in VQGAN's released code, where the term is
-            summed over codes and averaged over positions as here.
-        hard_in_forward: whether the forward pass uses a code, not a mixture.
+        kl_weight: weight of the KL term; 5e-4 in VQGAN's released code, where the term
+            is summed over codes and averaged over positions, as here.
+        hard_in_forward: whether a training pass uses a code and not a mixture.
     """
 
     kl_weight: float = 5e-4
@@ -36,7 +37,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         super().setup()
         base.check_range("kl_weight", self.kl_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
-        init = nn.initializers.normal(1.0)  # as torch's Embedding starts
+        init = nn.initializers.normal(1.0)  # as torch's Embedding
         self.codes = self.param("codes", init, shape, jnp.float32)
         self.logits = nn.Dense(self.codebook_size, dtype="float32")
 
@@ -70,6 +71,6 @@ class GumbelQuantizer(AnnealedQuantizer):
         indices = jnp.argmax(probs, axis=-1).astype(jnp.int32)
         if not self.hard_in_forward:
             return probs @ self.codes, indices
-        # The gradient of onehot·E: to the chosen code, and to y through all codes.
+        # Gradients are those of onehot·E: to the chosen code, and to y from all codes.
         soft = probs @ lax.stop_gradient(self.codes)
         return self.codes[indices] + (soft - lax.stop_gradient(soft)), indices

@@ -1,4 +1,4 @@
-"""No quantisation: the continuous baseline."""
+"""No quantisation: the baseline with continuous latents."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -8,10 +8,10 @@ from vq_jax.models.quantizers import base
 
 
 class IdentityQuantizer(base.Quantizer):
-    """Passes `z_e` on: a plain autoencoder, or a VAE with the Gaussian head.
+    """Returns `z_e` unchanged, for an autoencoder, or with a Gaussian head for a VAE.
 
     There are no codes: `codebook_size` is 0, indices are zeros without meaning, usage
-    and rate are undefined, and `lookup` is an error.
+    and bit rate are not defined, and `lookup` is an error.
     """
 
     codebook_size = 0
@@ -27,6 +27,7 @@ class IdentityQuantizer(base.Quantizer):
         )
 
     def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+        """Raises InputError, since there are no codes."""
         raise InputError(
             "quantizer 'none' has no codes to look up; use reconstruct, or train with "
             "a quantizer that has a codebook."

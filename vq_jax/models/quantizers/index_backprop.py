@@ -1,4 +1,4 @@
-"""Index backpropagation: gradients for all codes in every step."""
+"""Index backpropagation quantisation (IBQ): every step trains all codes."""
 
 import jax
 import jax.numpy as jnp
@@ -11,20 +11,21 @@ from vq_jax.ops import entropy
 
 
 class IndexBackpropagationQuantizer(base.Quantizer):
-    """Codes by dot product, gradients through the softmax over all (IBQ 2412.02692).
+    """Chooses codes by dot product, with gradients through a softmax (IBQ 2412.02692).
 
-    i = argmax z_e·E; z_q is code i in value, and its gradient is that of softmax(z_e·E)
-    E with respect to z_e and, through the logits, to all codes; with respect to E as a
-    factor it is that of the hard choice. loss = mean (z_q - z_e)² + mean (sg[e] - z_e)²
-    + commitment_weight · mean (e - sg[z_e])² + entropy_weight · (mean H(p) - H(mean
-    p)), the first with z_q's own gradient. It holds an N x K array: that is the method.
+    i = argmax z_e·E. The value of z_q is code i. Its gradient with respect to the
+    logits z_e·E, and so to z_e and to all codes, is that of softmax(z_e·E) E; the
+    chosen code also gets the gradient of z_q itself. loss = mean (z_q - z_e)² + mean
+    (sg[e] - z_e)² + commitment_weight · mean (e - sg[z_e])² + entropy_weight · (mean
+    H(p) - H(mean p)), where z_q in the first term has the gradient above. The logits of
+    all vectors, an n x K array, are held at once, as the method requires.
 
     Attributes:
         codebook_size: number of codes, K.
         code_dim: dimension of a code, D; `z_e` must have as many channels.
-        commitment_weight: β, at the codes' term as in the released code.
-        entropy_weight: 0 does not compute it.
-        entropy_temperature: τ of p = softmax(logits / τ) in the entropies.
+        commitment_weight: β, which multiplies the codes' term as in the released code.
+        entropy_weight: weight of the entropy term; 0 does not compute it.
+        entropy_temperature: τ of p = softmax(logits / τ) in the entropy term.
     """
 
     codebook_size: int = 512
@@ -34,7 +35,7 @@ class IndexBackpropagationQuantizer(base.Quantizer):
     entropy_temperature: float = 0.01
 
     hard_in_training = True
-    learns_from_output = True
+    learns_from_z_q = True
 
     def setup(self):
         base.check_range("codebook_size", self.codebook_size, 1)
@@ -53,10 +54,10 @@ class IndexBackpropagationQuantizer(base.Quantizer):
         chosen = self.codes[indices]
         soft = jax.nn.softmax(logits) @ lax.stop_gradient(self.codes)
         z_q = chosen + (soft - lax.stop_gradient(soft))
-        output = jnp.mean((z_q - z) ** 2)
+        both = jnp.mean((z_q - z) ** 2)
         commitment = jnp.mean((lax.stop_gradient(chosen) - z) ** 2)
         codebook = jnp.mean((chosen - lax.stop_gradient(z)) ** 2)
-        loss = output + commitment + self.commitment_weight * codebook
+        loss = both + commitment + self.commitment_weight * codebook
         penalty, entropies = self._entropy(z.reshape(-1, self.code_dim))
         return base.QuantizerOutput(
             z_q=z_q.astype(self.dtype),

@@ -1,4 +1,4 @@
-"""Lookup-free quantisation: the signs of the channels are the code."""
+"""Lookup-free quantisation (LFQ): each channel of the latents gives one bit."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,24 +10,27 @@ from vq_jax.ops import digits, entropy, estimators
 
 
 class LookupFreeQuantizer(base.Quantizer):
-    """z_q = scale · sign(z_e), + above 0 and - elsewhere (LFQ, MAGVIT-v2 2310.05737).
+    """Quantises each channel to its sign (LFQ, MAGVIT-v2 2310.05737).
 
-    loss = commitment_weight · mean (z_e - sg[z_q])² + entropy_weight · (mean H(p) -
+    z_q = scale · sign(z_e), where sign is + above 0 and - elsewhere. loss =
+    commitment_weight · mean (z_e - sg[z_q])² + entropy_weight · (mean H(p) -
     entropy_gamma · H(mean p)), p ∝ exp(2 · inverse_temperature · z_e·code) (eq. 3-5).
-    The gradient of `z_q` passes straight through. H(p) is exact without a table; H(mean
-    p) is the sum over groups of `entropy_group_bits`, exact where that is num_bits.
+    The gradient of `z_q` passes straight through to `z_e`. H(p) is exact; H(mean p) is
+    a sum over groups of `entropy_group_bits` bits, exact with one group
+    (`ops/entropy.py: bit_entropies`).
 
     Attributes:
         num_bits: channels of `z_e`; there are 2^num_bits codes, at most 2^30. For more,
             use several heads: quantizer "product".
-        scale: absolute value of all channels of a code.
-        bit_order: "little" has the first channel least significant (MAGVIT-v2 ports,
-            WeTok, MaskBit), "big" most significant (vector-quantize-pytorch, bsq-vit).
-        commitment_weight: 0.25 in open ports of MAGVIT-v2.
-        entropy_weight: 0 does not compute it.
-        entropy_gamma: weight of the diversity term within it.
-        inverse_temperature: 100 in most code.
-        entropy_group_bits: bits a group; memory grows as 2^bits.
+        scale: absolute value of each channel of a code.
+        bit_order: whether the first channel is the least significant bit of an index,
+            "little" (MAGVIT-v2 ports, WeTok, MaskBit), or the most significant one,
+            "big" (vector-quantize-pytorch, bsq-vit).
+        commitment_weight: β, 0.25 in open ports of MAGVIT-v2.
+        entropy_weight: weight of the entropy term; 0 does not compute it.
+        entropy_gamma: weight of H(mean p) in the entropy term.
+        inverse_temperature: 1/τ of p, 100 in most code.
+        entropy_group_bits: bits in a group; memory grows as 2^bits.
     """
 
     num_bits: int = 10
@@ -50,18 +53,19 @@ class LookupFreeQuantizer(base.Quantizer):
         return 2**self.num_bits
 
     @property
-    def latent_dim(self) -> int:
+    def input_dim(self) -> int:
         return self.num_bits
 
     def residual_scale(self, level: int) -> tuple[float, ...]:
+        """2^-level: codes of a level are half as large as those of the level before."""
         return (2.0**-level,) * self.num_bits
 
-    def bounded(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
-        """What the signs are taken of, and the losses."""
+    def normalised(self, z_e: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
+        """`z_e` as it is quantised, float32; subclasses may normalise it."""
         return z_e.astype(jnp.float32)
 
     def code_scale(self) -> float:
-        """Absolute value of all channels of a code."""
+        """Absolute value of each channel of a code."""
         return self.scale
 
     def __call__(
@@ -72,7 +76,7 @@ class LookupFreeQuantizer(base.Quantizer):
                 f"z_e has {z_e.shape[-1]} channels but config.model.quantizer.num_bits="
                 f"{self.num_bits}; set config.model.latent_dim=0."
             )
-        z = self.bounded(z_e)
+        z = self.normalised(z_e)
         bits = (z > 0).astype(jnp.int32)
         indices = digits.to_index(bits, (2,) * self.num_bits, self.bit_order)
         codes = self._codes(bits)

@@ -1,4 +1,4 @@
-"""Multi-scale residual quantisation: coarse grids first, as VAR's tokenizer does."""
+"""Multi-scale residual quantisation, from coarse to fine grids: VAR's tokenizer."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,25 +13,27 @@ from vq_jax.ops import estimators, resample
 
 
 class MultiScaleQuantizer(ComposedQuantizer):
-    """Residuals quantised on grids that grow, one codebook for all (VAR 2404.02905).
+    """Quantises residuals on grids of growing size, with one codebook (VAR 2404.02905).
 
-    For each scale s (alg. 1): indices of the residual, averaged down to s x s; its
-    codes, bicubic up to the full grid and through φ, are added to f̂. φ(h) = (1 -
-    refine_ratio) h + refine_ratio · conv3x3(h), of `num_refiners` convolutions the one
-    at the scale's place. loss = mean over scales of commitment_weight · mean (z_e -
-    sg[f̂])² + codebook_weight · mean (f̂ - sg[z_e])²: the latter moves φ, and the codes
-    where they are parameters. The inner quantizer's own loss and penalties do not
-    count, and an EMA codebook learns from the averaged residuals. The gradient of `z_q`
-    passes straight through to `z_e`.
+    The sum f̂ of all scales approximates `z_e` (alg. 1). At each scale s the residual
+    z_e - f̂ is averaged down to s x s and quantised; its codes are enlarged to the full
+    grid (bicubic), passed through φ, and added to f̂. φ(h) = (1 - refine_ratio) h +
+    refine_ratio · conv3x3(h), where each scale uses one of `num_refiners` convolutions.
 
-    Indices are [b, Σ s²], coarse to fine, each grid row by row.
+    loss = mean over scales of commitment_weight · mean (z_e - sg[f̂])² + codebook_weight
+    · mean (f̂ - sg[z_e])²; the second trains φ, and the codes where they are parameters.
+    The inner quantizer's own loss and penalties are left out, and an EMA codebook
+    learns from the averaged residuals. The gradient of `z_q` passes straight through to
+    `z_e`.
+
+    Indices are [b, Σ s²], from the coarsest grid to the finest, each row by row.
 
     Attributes:
-        inner: quantizer with a codebook: vq, vq_ema, cvq or simvq; its restarts take
+        inner: a quantizer with a codebook: vq, vq_ema, cvq or simvq; its restarts take
             vectors of the last scale.
-        scales: sides of the grids; the last is that of the latent grid, a square.
-        num_refiners: 0 for no φ; 4 in VAR.
-        refine_ratio: 0.5 in VAR.
+        scales: sides of the square grids; the last is that of the latents.
+        num_refiners: number of convolutions of φ, 4 in VAR; 0 leaves φ out.
+        refine_ratio: share of the convolution in φ, 0.5 in VAR.
         commitment_weight: β, 0.25 in VAR.
         codebook_weight: 1 in VAR.
     """
@@ -44,7 +46,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
 
     def setup(self):
         super().setup()
-        if self.template.token_axes != ("hq", "wq") or self.learns_from_output:
+        if self.template.token_axes != ("hq", "wq") or self.learns_from_z_q:
             raise InputError(
                 "config.model.quantizer.inner: multi_scale needs one code a "
                 "position and codes that learn from their own loss: vq, vq_ema, cvq or "
@@ -61,7 +63,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             )
         self.codebook = self.inner.clone()
         self.refiners = [
-            nn.Conv(self.template.latent_dim, (3, 3), dtype="float32")
+            nn.Conv(self.template.input_dim, (3, 3), dtype="float32")
             for _ in range(self.num_refiners)
         ]
 
@@ -84,23 +86,23 @@ class MultiScaleQuantizer(ComposedQuantizer):
     ) -> base.QuantizerOutput:
         self.tokens_shape(*z_e.shape[1:3])
         z = z_e.astype(jnp.float32)
-        still = lax.stop_gradient(z)
-        total, loss, outputs = jnp.zeros_like(z), 0.0, []
+        fixed_z = lax.stop_gradient(z)
+        total, loss, by_scale = jnp.zeros_like(z), 0.0, []
         for i, scale in enumerate(self.scales):
             down = resample.area_matrix(scale, self.scales[-1])
-            residual = _resized(still - lax.stop_gradient(total), down)
+            residual = _resized(fixed_z - lax.stop_gradient(total), down)
             out = self.codebook(residual, train=train)
-            total = total + self._grown(out.indices, i)
+            total = total + self._enlarged(out.indices, i)
             commitment = jnp.mean((z - lax.stop_gradient(total)) ** 2)
             loss += self.commitment_weight * commitment
-            loss += self.codebook_weight * jnp.mean((total - still) ** 2)
-            outputs.append(out)
-        indices = [out.indices.reshape(len(z), -1) for out in outputs]
+            loss += self.codebook_weight * jnp.mean((total - fixed_z) ** 2)
+            by_scale.append(out)
+        indices = [out.indices.reshape(len(z), -1) for out in by_scale]
         return base.QuantizerOutput(
             z_q=estimators.straight_through(z, total).astype(self.dtype),
             indices=jnp.concatenate(indices, axis=1),
             loss=loss / len(self.scales),
-            metrics={"commitment": commitment},  # of the last scale: what is left
+            metrics={"commitment": commitment},  # after the last scale
         )
 
     def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:
@@ -113,25 +115,25 @@ class MultiScaleQuantizer(ComposedQuantizer):
         total, first = 0.0, 0
         for i, scale in enumerate(self.scales):
             grid = indices[:, first : first + scale**2].reshape(-1, scale, scale)
-            total = total + self._grown(grid, i)
+            total = total + self._enlarged(grid, i)
             first += scale**2
         return total.astype(self.dtype)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
-        self.codebook.start(z_e)
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        self.codebook.init_from_data(z_e)
 
     def update(self) -> None:
         self.codebook.update()
 
-    def _grown(self, indices, level: int):
-        """φ of the codes of a scale, on the full grid."""
-        scale, side = self.scales[level], self.scales[-1]
+    def _enlarged(self, indices, number: int):
+        """φ of the codes of scale `number`, enlarged to the full grid."""
+        scale, side = self.scales[number], self.scales[-1]
         codes = _exact(self.codebook.lookup(indices))
         if scale != side:
             codes = _resized(codes, resample.bicubic_matrix(side, scale))
         if self.refiners:
             refined = self.refiners[
-                refiner_of(level, len(self.scales), len(self.refiners))
+                refiner_of(number, len(self.scales), len(self.refiners))
             ](codes)
             codes = _exact((1 - self.refine_ratio) * codes) + _exact(
                 self.refine_ratio * _exact(refined)
@@ -139,15 +141,19 @@ class MultiScaleQuantizer(ComposedQuantizer):
         return _exact(codes)
 
 
-def refiner_of(level: int, num_levels: int, num_refiners: int) -> int:
-    """Which convolution a scale takes: VAR's ticks, the nearest of even spacing."""
+def refiner_of(scale: int, num_scales: int, num_refiners: int) -> int:
+    """Number of the convolution that scale number `scale` uses, as in VAR's code.
+
+    The scales and the convolutions are spaced evenly on [0, 1], the latter with a
+    margin at both ends; each scale uses the nearest convolution.
+    """
     margin = 1 / (3 if num_refiners == 4 else 2) / num_refiners
     ticks = np.linspace(margin, 1 - margin, num_refiners)
-    position = level / (num_levels - 1) if num_levels > 1 else 0.0
+    position = scale / (num_scales - 1) if num_scales > 1 else 0.0
     return int(np.argmin(np.abs(ticks - position)))
 
 
-# Behind a barrier, or XLA fuses products into the sums that follow and rounds once
+# Without the barrier XLA may fuse products with the sums that follow, and round once
 # instead of twice: then `z_q` and `lookup` differ in their last bit.
 _exact = lax.optimization_barrier
 

@@ -1,4 +1,4 @@
-"""What all families have in common that search a codebook for the nearest code."""
+"""What the families that search a codebook for the nearest code have in common."""
 
 from typing import Literal
 
@@ -14,26 +14,29 @@ from vq_jax.ops.kmeans import kmeans
 
 
 class NearestCodeQuantizer(base.Quantizer):
-    """Search, estimator and penalties; a family adds its codes and its own losses.
+    """Replaces each vector of `z_e` by the nearest code; families differ in the codes.
 
     loss = the family's own + entropy_weight · (mean H(p) - H(mean p)) +
     orthogonality_weight · mean (unit e_i · unit e_j)², p = softmax(-‖z_e - e‖² /
-    entropy_temperature). The entropies are MaskGIT's (2202.04200, released code); both
-    terms move encoder and codes. They cost memory O(codebook_size) only, and the flops
-    of a second search, three times with their gradients.
+    entropy_temperature). The entropies are MaskGIT's (2202.04200, released code), and
+    move encoder and codes. They need O(codebook_size) memory, and the flops of one more
+    search, or with gradients of three.
 
     Attributes:
         codebook_size: number of codes, K.
         code_dim: dimension of a code, D; `z_e` must have as many channels.
-        distance: "cosine" divides vectors and codes by their length, in the search, in
-            the losses and in `z_q` (ViT-VQGAN 2110.04627, sec. 3.2).
-        estimator: how the gradient of `z_q` passes to `z_e`: "straight_through"
-            unchanged, "rotation" turned, "diveq" along a noisy direction in training,
-            which moves the codes too and replaces their losses: give those weight 0.
-        diveq_variance: variance of that noise, in units of `z_e`².
-        entropy_weight: 0 does not compute it.
-        entropy_temperature: τ of the soft assignment.
-        orthogonality_weight: 0 does not compute it; of use where codes are parameters.
+        distance: "euclidean", or "cosine", which divides vectors and codes by their
+            length in the search, in the losses and in `z_q` (ViT-VQGAN 2110.04627, sec.
+            3.2).
+        estimator: how the gradient of `z_q` passes to `z_e` (`ops/estimators.py`):
+            "straight_through" unchanged, "rotation" rotated, "diveq" along a noisy
+            direction in training. DiVeQ trains the codes too and replaces their losses,
+            whose weights should be 0.
+        diveq_variance: variance of DiVeQ's noise.
+        entropy_weight: weight of the entropy term; 0 does not compute it.
+        entropy_temperature: τ of the soft assignment p.
+        orthogonality_weight: weight of the orthogonality term; 0 does not compute it.
+            It has an effect only where codes are parameters.
     """
 
     codebook_size: int = 512
@@ -51,24 +54,24 @@ class NearestCodeQuantizer(base.Quantizer):
         base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
 
     def stored_codes(self) -> Float[Array, "k d"]:
-        """The family's codes, float32, before any normalisation."""
+        """The family's codes as they are stored, float32, before normalisation."""
         raise NotImplementedError
 
     def own_losses(
         self, z: Float[Array, "*n d"], codes: Float[Array, "*n d"]
     ) -> tuple[Float[Array, ""], dict]:
-        """The family's weighted loss, and its unweighted terms for the logs."""
+        """The family's own weighted loss, and its unweighted terms for the logs."""
         raise NotImplementedError
 
-    def record(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
-        """Writes what `update` needs of a training batch, already normalised."""
+    def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+        """Writes what `update` needs of a training batch; `z` is normalised."""
 
     @property
     def hard_in_training(self) -> bool:
         return self.estimator != "diveq"
 
     @property
-    def learns_from_output(self) -> bool:
+    def learns_from_z_q(self) -> bool:
         return self.estimator == "diveq"
 
     def codes(self) -> Float[Array, "k d"]:
@@ -82,7 +85,7 @@ class NearestCodeQuantizer(base.Quantizer):
         indices = distances.nearest_code(z, codes)
         chosen = codes[indices]
         if train:
-            self.record(z.reshape(-1, self.code_dim), indices.ravel())
+            self.save_for_update(z.reshape(-1, self.code_dim), indices.ravel())
         loss, metrics = self.own_losses(z, chosen)
         penalty, penalties = self._penalties(z.reshape(-1, self.code_dim), codes)
         return base.QuantizerOutput(
@@ -96,7 +99,7 @@ class NearestCodeQuantizer(base.Quantizer):
         return self.codes()[indices].astype(self.dtype)
 
     def normalised(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
-        """`x` in float32, of length 1 where the distance is the cosine's."""
+        """`x` in float32, scaled to length 1 where `distance` is "cosine"."""
         return vectors.unit(x) if self.distance == "cosine" else x.astype(jnp.float32)
 
     def _estimate(self, z, chosen, *, train: bool):
@@ -129,16 +132,16 @@ class NearestCodeQuantizer(base.Quantizer):
 
 
 class RestartingQuantizer(NearestCodeQuantizer):
-    """Nearest codes that start on data, and restart where they are dead.
+    """A nearest-code search with data-dependent initialisation, and with restarts.
 
     Attributes:
-        codebook_init: "data" starts on vectors of the first batch, "kmeans" on ten of
-            Lloyd's iterations over it (SoundStream 2107.03312, sec. III-C), "uniform"
-            at U(-1/K, 1/K).
-        restart: "resample" moves a dead code to a vector of the current batch, "split"
-            next to the most used code (UViM 2205.10337).
+        codebook_init: initial codes. "data" takes vectors of the first batch, "kmeans"
+            their means after ten of Lloyd's iterations (SoundStream 2107.03312, sec.
+            III-C), "uniform" draws from U(-1/K, 1/K).
+        restart: where a dead code is moved: "resample" to a vector of the current
+            batch, "split" next to the most used code (UViM 2205.10337).
         restart_threshold: a code is dead when its averaged count is below this fraction
-            of the mean count; 0 never moves one.
+            of the mean count; 0 has no restarts.
         decay: γ of the averaged counts, per step.
     """
 
@@ -153,31 +156,33 @@ class RestartingQuantizer(NearestCodeQuantizer):
         base.check_range("decay", self.decay, 0.0, 1.0)
 
     @property
-    def starts_from_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         return self.codebook_init != "uniform"
 
     @nn.nowrap
     def uniform_codes(self, key) -> Float[Array, "k d"]:
-        """U(-1/K, 1/K), the customary start of VQ-VAE and VQGAN code."""
+        """Codes from U(-1/K, 1/K), as VQ-VAE and VQGAN code mostly initialises."""
         bound = 1.0 / self.codebook_size
         shape = (self.codebook_size, self.code_dim)
         return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
 
     def codes_from(self, z_e: Float[Array, "b hq wq d"]) -> Float[Array, "k d"]:
-        """Codes to start with, from vectors of the first batch."""
+        """Initial codes from the latents of the first batch."""
         rows = lax.stop_gradient(self.normalised(z_e)).reshape(-1, self.code_dim)
-        place = kmeans if self.codebook_init == "kmeans" else codebook.sample_vectors
-        return place(rows, self.codebook_size, self.make_rng("codebook"))
+        choose = kmeans if self.codebook_init == "kmeans" else codebook.sample_vectors
+        return choose(rows, self.codebook_size, self.make_rng("codebook"))
 
-    def record(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+    def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+        """Writes the codes' counts and sums over the batch, and what restarts need."""
         self.add_statistics(
             batch=codebook.code_statistics(z, indices, self.codebook_size)
         )
         if self.restart_threshold > 0:
             key = self.make_rng("codebook")
             if self.restart == "split":
-                # A key is all that splitting needs of a batch.
-                self.replace_candidates(seed=jax.random.bits(key))
+                # `update` is applied without keys, so the noise of its splits needs a
+                # seed from here; as bits it is an array like all candidates.
+                self.replace_candidates(split_seed=jax.random.bits(key))
                 return
             rows = codebook.sample_vectors(
                 lax.stop_gradient(z), self.codebook_size, key
@@ -185,11 +190,11 @@ class RestartingQuantizer(NearestCodeQuantizer):
             self.replace_candidates(vectors=rows)
 
     def restarted(self, state: codebook.CodebookState) -> codebook.CodebookState:
-        """`state` with its dead codes moved; codes, counts and sums together."""
+        """`state` after the restarts of its dead codes."""
         if self.restart_threshold == 0:
             return state
         if self.restart == "split":
-            key = jax.random.key(self.get_variable(base.CANDIDATES, "seed"))
+            key = jax.random.key(self.get_variable(base.CANDIDATES, "split_seed"))
             return codebook.split_most_used(state, self.restart_threshold, key)
         candidates = self.get_variable(base.CANDIDATES, "vectors")
         return codebook.restart_dead_codes(state, candidates, self.restart_threshold)

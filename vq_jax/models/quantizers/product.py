@@ -1,4 +1,4 @@
-"""Several heads: channels split into parts, each with a quantizer of its own."""
+"""Product quantisation: the channels are split between several quantizers."""
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -9,17 +9,17 @@ from vq_jax.models.quantizers.composed import ComposedQuantizer
 
 
 class ProductQuantizer(ComposedQuantizer):
-    """Channels in `num_heads` equal parts, each quantised (Jégou et al. 2011).
+    """Splits the channels of `z_e` equally between several quantizers, its heads.
 
-    With LFQ heads it is the group-wise LFQ of WeTok, with residual heads the grouped
-    residual VQ of HiFi-Codec (2305.02765). Indices have a last axis of heads, before
-    those of the inner quantizer. Loss and metrics are means over heads, so that a
-    loss's weight does not depend on their number.
+    Jégou et al. 2011. With LFQ heads it is the group-wise LFQ of WeTok, with residual
+    heads the grouped residual VQ of HiFi-Codec (2305.02765). After the grid, indices
+    have an axis of heads, then the axes of the inner quantizer. Loss and metrics are
+    means over heads, so that the weight of a loss does not depend on their number.
 
     Attributes:
-        inner: the quantizer of a head, of dimension D / num_heads.
-        num_heads: number of parts.
-        shared: whether one codebook serves all heads.
+        inner: the quantizer of one head, for D / num_heads channels.
+        num_heads: number of heads.
+        shared: whether all heads have the same codebook.
     """
 
     num_heads: int = 2
@@ -32,8 +32,8 @@ class ProductQuantizer(ComposedQuantizer):
         self.heads = [self.inner.clone() for _ in range(count)]
 
     @property
-    def latent_dim(self) -> int:
-        return self.num_heads * self.template.latent_dim
+    def input_dim(self) -> int:
+        return self.num_heads * self.template.input_dim
 
     @property
     def num_codebooks(self) -> int:
@@ -51,31 +51,31 @@ class ProductQuantizer(ComposedQuantizer):
     def __call__(
         self, z_e: Float[Array, "b hq wq d"], *, train: bool
     ) -> base.QuantizerOutput:
-        parts = jnp.split(z_e, self.num_heads, axis=-1)
-        outputs = [
-            head(part, train=train)
-            for head, part in zip(self._heads(), parts, strict=True)
+        slices = jnp.split(z_e, self.num_heads, axis=-1)
+        by_head = [
+            head(channels, train=train)
+            for head, channels in zip(self._heads(), slices, strict=True)
         ]
-        z_q = jnp.concatenate([out.z_q for out in outputs], axis=-1)
+        z_q = jnp.concatenate([out.z_q for out in by_head], axis=-1)
         return base.QuantizerOutput(
             z_q=z_q.astype(self.dtype),
-            indices=jnp.stack([out.indices for out in outputs], axis=3),
-            loss=sum(out.loss for out in outputs) / self.num_heads,
-            metrics=mean_metrics(outputs),
+            indices=jnp.stack([out.indices for out in by_head], axis=3),
+            loss=sum(out.loss for out in by_head) / self.num_heads,
+            metrics=mean_metrics(by_head),
         )
 
     def lookup(self, indices: Int[Array, "b hq wq *h"]) -> Float[Array, "b hq wq d"]:
-        parts = [
+        slices = [
             head.lookup(indices[:, :, :, i]) for i, head in enumerate(self._heads())
         ]
-        return jnp.concatenate(parts, axis=-1).astype(self.dtype)
+        return jnp.concatenate(slices, axis=-1).astype(self.dtype)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
-        parts = jnp.split(z_e, self.num_heads, axis=-1)
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        slices = jnp.split(z_e, self.num_heads, axis=-1)
         if self.shared:  # one codebook for the vectors of all heads
-            parts = [jnp.concatenate(parts)]
-        for head, part in zip(self.heads, parts, strict=True):
-            head.start(part)
+            slices = [jnp.concatenate(slices)]
+        for head, channels in zip(self.heads, slices, strict=True):
+            head.init_from_data(channels)
 
     def update(self) -> None:
         for head in self.heads:
@@ -83,12 +83,13 @@ class ProductQuantizer(ComposedQuantizer):
 
     @nn.nowrap
     def _heads(self):
+        """The quantizer of each head, the same one where they share a codebook."""
         return self.heads * self.num_heads if self.shared else self.heads
 
 
-def mean_metrics(outputs: list[base.QuantizerOutput]) -> dict:
-    """Each metric's mean over outputs of quantizers of one family."""
+def mean_metrics(results: list[base.QuantizerOutput]) -> dict:
+    """The mean of each metric over several quantizers of one family."""
     return {
-        name: sum(out.metrics[name] for out in outputs) / len(outputs)
-        for name in outputs[0].metrics
+        name: sum(out.metrics[name] for out in results) / len(results)
+        for name in results[0].metrics
     }

@@ -1,38 +1,39 @@
-"""Codes of another dimension than the encoder's and decoder's features."""
+"""A quantizer between two linear maps: codes have fewer channels than the latents."""
 
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import checks
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import ComposedQuantizer
 
 
 class ProjectedQuantizer(ComposedQuantizer):
-    """A linear map in, any quantizer, a linear map out.
+    """Maps latents to the dimension of the codes, quantises, and maps codes back.
 
-    ViT-VQGAN's factorised codes (2110.04627, sec. 3.2): a search in few dimensions uses
-    more codes. `z_q` and `lookup` are those of the inner quantizer after the map out;
-    its losses are those of the projected vectors.
+    Both maps are linear. These are ViT-VQGAN's factorised codes (2110.04627, sec. 3.2):
+    more of the codes are used when the search has few dimensions. The loss is that of
+    the inner quantizer, on the mapped vectors.
 
     Attributes:
-        inner: the quantizer.
-        outer_dim: channels of `z_e` and `z_q`.
+        inner: the quantizer of the mapped vectors.
+        latent_dim: channels of `z_e` and `z_q`, `config.model.latent_dim`.
     """
 
-    outer_dim: int = 64
+    latent_dim: int = 64
 
     def setup(self):
-        base.check_range("outer_dim", self.outer_dim, 1)
-        self.project_in = nn.Dense(self.template.latent_dim, dtype="float32")
-        self.project_out = nn.Dense(self.outer_dim, dtype="float32")
+        checks.check_range(self.latent_dim, 1, where="config.model.latent_dim")
+        self.project_in = nn.Dense(self.template.input_dim, dtype="float32")
+        self.project_out = nn.Dense(self.latent_dim, dtype="float32")
 
     @property
-    def latent_dim(self) -> int:
-        return self.outer_dim
+    def input_dim(self) -> int:
+        return self.latent_dim
 
     @property
-    def learns_from_output(self) -> bool:
-        return True  # the map out does
+    def learns_from_z_q(self) -> bool:
+        return True  # `project_out` does, whatever the codes do
 
     def __call__(
         self, z_e: Float[Array, "b hq wq d"], *, train: bool
@@ -43,8 +44,8 @@ class ProjectedQuantizer(ComposedQuantizer):
     def lookup(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b hq wq d"]:
         return self.project_out(self.inner.lookup(indices)).astype(self.dtype)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
-        self.inner.start(self.project_in(z_e))
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        self.inner.init_from_data(self.project_in(z_e))
 
     def update(self) -> None:
         self.inner.update()

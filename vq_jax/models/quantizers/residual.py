@@ -1,4 +1,4 @@
-"""Residual quantisation: each level quantises what the levels before it left."""
+"""Residual quantisation: each level quantises the error of the levels before it."""
 
 import jax
 import jax.numpy as jnp
@@ -14,23 +14,24 @@ from vq_jax.ops import estimators
 
 
 class ResidualQuantizer(ComposedQuantizer):
-    """z_q = Σ q_i, q_i the code of z_e - Σ_{j<i} q_j (RQ-VAE 2203.01941, eq. 1-2).
+    """The sum of several codes: each residual level quantises what is left of `z_e`.
 
-    The loss is the mean over levels of the inner losses, and so for commitment RQ-VAE's
-    eq. 3. The gradient of `z_q` passes straight through to `z_e`, once, not once a
-    level. Scalar families (FSQ, LFQ, BSQ) work on finer grids at later levels, scaled
-    by their `residual_scale`. Indices have a last axis of levels.
+    z_q = Σ q_i, where q_i is the code of z_e - Σ_{j<i} q_j (RQ-VAE 2203.01941, eq.
+    1-2). The loss is the mean of the levels' losses, which for the commitment is
+    RQ-VAE's eq. 3. The gradient of `z_q` passes straight through to `z_e`, once and not
+    once a level. Quantizers on fixed grids (FSQ, LFQ, BSQ) have finer grids at later
+    levels, see `residual_scale`. After the grid, indices have an axis of levels.
 
-    With `level_dropout` a training example keeps its first n levels only, n uniform in
-    1 … num_levels, with that probability (SoundStream 2107.03312, sec. III-C). Its
-    other indices are -1, which `lookup` takes as nothing; so an image may be decoded
-    from its first levels. All levels learn from all examples.
+    With probability `level_dropout` a training image keeps only its first n levels, n
+    uniform in 1 … num_levels (SoundStream 2107.03312, sec. III-C). Its other indices
+    are -1, for which `lookup` adds nothing: so images can be decoded from their first
+    levels. All levels learn from all images.
 
     Attributes:
-        inner: the quantizer of a level.
-        num_levels: number of levels.
-        shared: whether one codebook serves all levels.
-        level_dropout: probability, in [0, 1].
+        inner: the quantizer of one level.
+        num_levels: number of residual levels.
+        shared: whether all levels have the same codebook.
+        level_dropout: probability, in [0, 1], that an image loses its last levels.
     """
 
     num_levels: int = 4
@@ -41,7 +42,7 @@ class ResidualQuantizer(ComposedQuantizer):
         super().setup()
         base.check_range("num_levels", self.num_levels, 1)
         base.check_range("level_dropout", self.level_dropout, 0.0, 1.0)
-        if self.template.learns_from_output or not self.template.hard_in_training:
+        if self.template.learns_from_z_q or not self.template.hard_in_training:
             raise InputError(
                 f"{type(self.template).__name__} learns its codes from the gradient of "
                 "z_q, or is soft in training; a residual quantizer's inner family has "
@@ -68,30 +69,31 @@ class ResidualQuantizer(ComposedQuantizer):
         self, z_e: Float[Array, "b hq wq d"], *, train: bool
     ) -> base.QuantizerOutput:
         z = z_e.astype(jnp.float32)
-        residual, outputs = z, []
+        residual, by_level = z, []
         for i, level in enumerate(self._levels()):
             scale = self._scale(i)
             out = level(residual / scale, train=train)
             residual = residual - lax.stop_gradient(_scaled(out.z_q, scale))
-            outputs.append(out)
-        indices = jnp.stack([out.indices for out in outputs], axis=3)
+            by_level.append(out)
+        indices = jnp.stack([out.indices for out in by_level], axis=3)
         if train and self.level_dropout > 0:
             indices = self._drop(indices)
         return base.QuantizerOutput(
             z_q=estimators.straight_through(z, self._sum(indices)).astype(self.dtype),
             indices=indices,
-            loss=sum(out.loss for out in outputs) / self.num_levels,
-            metrics=mean_metrics(outputs),
+            loss=sum(out.loss for out in by_level) / self.num_levels,
+            metrics=mean_metrics(by_level),
         )
 
     def lookup(self, indices: Int[Array, "b hq wq *l"]) -> Float[Array, "b hq wq d"]:
         return self._sum(indices).astype(self.dtype)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+        """Initialises each level from what the levels before it leave of `z_e`."""
         residual = z_e.astype(jnp.float32)
         for i, level in enumerate(self.levels):
             scale = self._scale(i)
-            level.start(residual / scale)
+            level.init_from_data(residual / scale)
             residual = residual - _scaled(
                 level(residual / scale, train=False).z_q, scale
             )
@@ -101,6 +103,7 @@ class ResidualQuantizer(ComposedQuantizer):
             level.update()
 
     def _sum(self, indices):
+        """The sum of the levels' codes; a negative index adds nothing."""
         total = 0.0
         for i, level in enumerate(self._levels()):
             index = indices[:, :, :, i]
@@ -110,6 +113,7 @@ class ResidualQuantizer(ComposedQuantizer):
         return total
 
     def _drop(self, indices):
+        """Indices with -1 at the levels that `level_dropout` removes."""
         count_key, drop_key = jax.random.split(self.make_rng("codebook"))
         batch = (indices.shape[0],) + (1,) * (indices.ndim - 1)
         kept = jax.random.randint(count_key, batch, 1, self.num_levels + 1)
@@ -120,15 +124,17 @@ class ResidualQuantizer(ComposedQuantizer):
         return jnp.where(level < kept, indices, -1)
 
     def _scale(self, level: int):
+        """The inner quantizer's `residual_scale`, to broadcast against latents."""
         scale = jnp.asarray(self.template.residual_scale(level), jnp.float32)
         return scale.reshape(1, 1, 1, -1)
 
     @nn.nowrap
     def _levels(self):
+        """The quantizer of each level, the same one where they share a codebook."""
         return self.levels * self.num_levels if self.shared else self.levels
 
 
 def _scaled(code, scale):
-    # Behind a barrier, or XLA fuses the product into the sum that follows and rounds
+    # Without the barrier XLA may fuse the product with the sum that follows, and round
     # once instead of twice: then `z_q` and `lookup` differ in their last bit.
     return lax.optimization_barrier(code * scale)

@@ -1,4 +1,4 @@
-"""Vector quantisation through a learnt linear map of a frozen codebook: SimVQ."""
+"""SimVQ: the codes are a learnt linear map of a fixed random codebook."""
 
 import jax
 from flax import linen as nn
@@ -10,10 +10,11 @@ from vq_jax.models.quantizers.vector import two_sided_loss
 
 
 class SimVectorQuantizer(NearestCodeQuantizer):
-    """Codes C·W with C frozen, so every step moves all codes (SimVQ 2411.02038, eq. 5).
+    """Codes C·W with fixed C and learnt W, so each step moves all codes (2411.02038).
 
-    C ~ N(0, 1/D) lies in the state, W [D, D] is the parameter. The loss is that of
-    `VectorQuantizer`: its codebook term moves W. There is nothing to restart.
+    SimVQ, eq. 5. C is drawn from N(0, 1/D) and part of the state; W [D, D] is a
+    parameter. The loss is that of `VectorQuantizer`, whose codebook term trains W.
+    There are no restarts.
 
     Attributes:
         codebook_weight: weight of the codebook loss.

@@ -1,4 +1,4 @@
-"""Soft quantisation: codes averaged by their nearness."""
+"""Soft quantisation: in training, averages of the codes weighted by their nearness."""
 
 import jax
 import jax.numpy as jnp
@@ -11,16 +11,16 @@ from vq_jax.ops import codebook, distances
 
 
 class SoftQuantizer(AnnealedQuantizer):
-    """z_q = Σ softmax(-‖z_e - e‖² / τ) e in training (Agustsson et al. 1704.00648, eq.
-    3), the nearest code in evaluation.
+    """A weighted average of all codes in training, the nearest code in evaluation.
 
-    All gradients are those of the average: they reach `z_e` and all codes, and no other
-    loss is needed. As τ falls the average becomes the nearest code; what is left of the
-    gap is logged as `commitment`, and commitment_weight · mean (z_e - sg[e])² narrows
-    it from the encoder's side.
+    In training z_q = Σ softmax(-‖z_e - e‖² / τ) e (Agustsson et al. 1704.00648, eq. 3).
+    Its gradients reach `z_e` and all codes, so no other loss is needed. As τ falls, the
+    average approaches the nearest code. The metric `commitment`, mean (z_e - sg[e])²
+    with e the nearest code, shows how far `z_e` still is from the codes, and
+    `commitment_weight` moves the encoder towards them.
 
     Attributes:
-        commitment_weight: 0 for none, as in the paper.
+        commitment_weight: weight of the commitment; 0, as in the paper, has no loss.
     """
 
     commitment_weight: float = 0.0
@@ -65,9 +65,9 @@ class SoftQuantizer(AnnealedQuantizer):
     def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
         return self._codes()[indices].astype(self.dtype)
 
-    starts_from_data = True
+    needs_data_init = True
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
         rows = lax.stop_gradient(z_e).astype(jnp.float32).reshape(-1, self.code_dim)
         key = self.make_rng("codebook")
         codes = codebook.sample_vectors(rows, self.codebook_size, key)

@@ -1,4 +1,4 @@
-"""Vector quantisation with a codebook learnt by gradient."""
+"""Vector quantisation with a codebook learnt by gradients, as in VQ-VAE and VQGAN."""
 
 from typing import Literal
 
@@ -12,18 +12,20 @@ from vq_jax.ops import codebook
 
 
 class VectorQuantizer(RestartingQuantizer):
-    """Nearest code, with a codebook and a commitment loss (VQ-VAE 1711.00937v2, eq. 3).
+    """Replaces each vector of `z_e` by the nearest code (VQ-VAE 1711.00937v2, eq. 3).
 
     loss = codebook_weight · mean (sg[z_e] - e)² + commitment_weight · mean (z_e -
-    sg[e])², means over all elements, channels included. The first moves codes only, the
-    second the encoder only; `z_q` passes its gradient to `z_e` by the estimator.
+    sg[e])², means over all elements, channels included. The first term moves the codes
+    only, the second the encoder only. The gradient of `z_q` reaches `z_e` as
+    `estimator` says.
 
     Attributes:
         codebook_weight: weight of the codebook loss, 1 in the paper.
         commitment_weight: β of the paper.
-        beta_mode: "paper" as above. "taming_legacy" has β at the other term, as VQGAN's
-            released code has by default: the effective weights are codebook_weight ·
-            commitment_weight for codes and codebook_weight for the encoder.
+        beta_mode: "paper" has the loss above. With "taming_legacy" β multiplies the
+            other term, as in VQGAN's released code by default: the codes' term then has
+            weight codebook_weight · commitment_weight and the encoder's term
+            codebook_weight.
     """
 
     codebook_weight: float = 1.0
@@ -43,7 +45,7 @@ class VectorQuantizer(RestartingQuantizer):
             )
 
     def stored_codes(self) -> Float[Array, "k d"]:
-        # Not the value of `setup`: `start` may have replaced it since.
+        # Read again, since `init_from_data` may have replaced the value of `setup`.
         return self.get_variable("params", "codes")
 
     def own_losses(self, z, codes):
@@ -51,14 +53,15 @@ class VectorQuantizer(RestartingQuantizer):
             z, codes, self.codebook_weight, self.commitment_weight, self.beta_mode
         )
 
-    def record(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
+    def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
         if self.restart_threshold > 0:
-            super().record(z, indices)
+            super().save_for_update(z, indices)
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:
+        """Updates the averaged counts and restarts dead codes, if that is asked for."""
         if self.restart_threshold == 0:
             return
         batch = self.get_variable(base.STATISTICS, "batch")
@@ -77,9 +80,9 @@ def two_sided_loss(
     commitment_weight: float,
     beta_mode: Literal["paper", "taming_legacy"] = "paper",
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """VQ-VAE's loss after the reconstruction's, and its unweighted terms.
+    """Weighted sum of codebook loss and commitment loss, and both unweighted.
 
-    Codes move by the first term, `z` by the second; see `VectorQuantizer`.
+    The codebook loss moves `codes`, the commitment `z`; see `VectorQuantizer`.
     """
     codebook_loss = jnp.mean((lax.stop_gradient(z) - codes) ** 2)
     commitment = jnp.mean((z - lax.stop_gradient(codes)) ** 2)

@@ -1,4 +1,4 @@
-"""Vector quantisation with a codebook learnt by exponential moving averages."""
+"""Vector quantisation with a codebook learnt by exponential moving averages (EMA)."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -11,12 +11,13 @@ from vq_jax.ops import codebook
 
 
 class EmaVectorQuantizer(RestartingQuantizer):
-    """Nearest code, codes as averages of their vectors (VQ-VAE 1711.00937v2, app. A.1).
+    """Replaces each vector of `z_e` by the nearest code; codes are moving averages.
 
-    loss = commitment_weight · mean (z_e - sg[e])², the mean over all elements, channels
-    included: there is no codebook loss. `z_q` passes its gradient to `z_e` by the
-    estimator, and is always a code from before this batch's update. With the cosine
-    distance the averages are of unit vectors.
+    A code is the moving average of the vectors assigned to it (VQ-VAE 1711.00937v2,
+    app. A.1). loss = commitment_weight · mean (z_e - sg[e])², the mean over all
+    elements, channels included; there is no codebook loss. The gradient of `z_q`
+    reaches `z_e` as `estimator` says. `z_q` has codes from before the batch's update.
+    With the cosine distance the averages are of unit vectors.
 
     Attributes:
         commitment_weight: β of the paper.
@@ -45,10 +46,11 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment = jnp.mean((z - codes) ** 2)
         return self.commitment_weight * commitment, {"commitment": commitment}
 
-    def start(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
         self.state.value = codebook.new_codebook(self.codes_from(z_e))
 
     def update(self) -> None:
+        """Updates the averages and the codes, then restarts dead codes."""
         statistics = self.get_variable(base.STATISTICS, "batch")
         state = codebook.ema_update(self.state.value, statistics, self.decay)
         self.state.value = self.restarted(state)

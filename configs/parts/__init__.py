@@ -1,0 +1,1 @@
+"""The sections that experiments are made of, one file each, data only."""

@@ -1,0 +1,64 @@
+"""The variants of an experiment: the words after the colon of `--config=FILE:…`.
+
+`smoke` shrinks any experiment to seconds on a CPU; `vqvae` takes a VQGAN's
+discriminator and perceptual loss away; `perceptual` adds LPIPS; the name of a
+discriminator gives an experiment that one, and the name of a quantizer replaces its
+own. An experiment may have words of its own.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from ml_collections import ConfigDict
+
+from configs.parts.adversarial import (
+    DISCRIMINATORS,
+    drop_discriminator,
+    use_discriminator,
+)
+from configs.parts.losses import drop_perceptual, use_perceptual
+from configs.parts.quantizers import QUANTIZERS, change_quantizer
+from configs.parts.smoke import shrink
+
+Change = Callable[..., None]
+
+
+def finish(
+    config: ConfigDict, variant: str, own: Mapping[str, Change] | None = None
+) -> ConfigDict:
+    """Applies the words of a variant, comma-separated, and locks.
+
+    Args:
+        own: the experiment's own words, as regular expressions, and what they do, as
+            `change(config, *groups)`; they act before all others.
+    """
+    words, rest = [word for word in variant.split(",") if word], []
+    for word in words:
+        for pattern, change in (own or {}).items():
+            if match := re.fullmatch(pattern, word):
+                change(config, *match.groups())
+                break
+        else:
+            rest.append(word)
+    for word in rest:
+        if word in QUANTIZERS:
+            change_quantizer(config, word)
+        elif word in DISCRIMINATORS:
+            use_discriminator(config, word)
+        elif word in COMMON:
+            COMMON[word](config)
+        else:
+            choices = [*COMMON, *(own or {}), *DISCRIMINATORS, *QUANTIZERS]
+            raise ValueError(
+                f"config variant {word!r} is unknown; choose from {sorted(choices)}."
+            )
+    return config.lock()
+
+
+def _vqvae(config: ConfigDict) -> None:
+    drop_discriminator(config)
+    drop_perceptual(config)
+    config.losses.update(l1=0.0, l2=1.0)
+
+
+COMMON = {"smoke": shrink, "vqvae": _vqvae, "perceptual": use_perceptual}

@@ -1,0 +1,91 @@
+"""One table of commands, and one habit of reading flags."""
+
+import importlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from vq_jax.cli.main import COMMANDS
+
+MODULES = {
+    name: importlib.import_module(f"vq_jax.cli.{file}")
+    for name, (file, _) in COMMANDS.items()
+}
+REQUIRED = {
+    "train": ("--config", "--workdir"),
+    "evaluate": ("--workdir",),
+    "reconstruct": ("--workdir", "--images", "--out"),
+    "tokenize": ("--workdir", "--out"),
+    "compare": ("--workdir", "--configs"),
+    "compare-quantizers": ("--workdir", "--config"),
+    "lpips": ("--net", "--trunk", "--heads"),
+}
+# What makes a start slow; `jax` brings most of it.
+HEAVY = {"flax", "grain", "jax", "orbax", "skimage", "tensorflow_datasets"}
+EVERY_HELP = f"""
+import sys
+from vq_jax.cli.main import COMMANDS, main
+
+for name in ["--help", *COMMANDS]:
+    try:
+        main(["vq-jax", name, "--help"])
+    except SystemExit as end:
+        assert end.code == 0, name
+loaded = {HEAVY!r} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_help_of_every_command_is_fast_and_names_its_flags():
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    overview, *pages = done.stdout.split("usage: vq-jax")[1:]
+    for (name, module), page in zip(MODULES.items(), pages, strict=True):
+        assert f"  {name} " in overview
+        assert page.startswith(f" {name} [-h]")
+        assert module.__doc__ in page
+        for flag in REQUIRED[name]:
+            assert f"  {flag} " in page
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_flag_is_explained(name):
+    for action in MODULES[name].parser()._actions:
+        assert action.help, action
+
+
+def test_every_file_with_a_main_is_a_command():
+    folder = pathlib.Path(MODULES["train"].__file__).parent
+    files = {
+        path.stem for path in folder.glob("*.py") if "def main(" in path.read_text()
+    }
+    assert files - {"main"} == {file for file, _ in COMMANDS.values()}
+
+
+def test_an_unknown_command_lists_those_that_there_are(call):
+    code, printed = call("evaluat")
+    assert code == 2
+    assert printed.startswith("error: vq-jax has no command 'evaluat'.\nusage: ")
+    assert "\n  evaluate " in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_missing_flag_is_one_line(name, call):
+    code, printed = call(name)
+    assert code == 2
+    assert printed == (
+        "error: the following arguments are required: "
+        f"{', '.join(REQUIRED[name])}; vq-jax {name} --help explains the flags.\n"
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_abbreviation_is_no_flag(name, call):
+    words = [f"{flag}=x" for flag in REQUIRED[name]]
+    code, printed = call(name, f"{words[0][:-3]}=x", *words[1:])
+    assert code == 2
+    assert f"are required: {REQUIRED[name][0]};" in printed

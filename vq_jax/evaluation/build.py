@@ -1,0 +1,24 @@
+"""From `config.evaluations` to evaluations: the table of all kinds."""
+
+from ml_collections import ConfigDict
+
+from vq_jax.config.checks import choose
+from vq_jax.config.tables import from_section
+from vq_jax.evaluation.base import Evaluation, Subject
+from vq_jax.evaluation.reconstruction import Reconstruction, ReconstructionPictures
+
+EVALUATIONS = {"pictures": ReconstructionPictures, "reconstruction": Reconstruction}
+
+
+def build_evaluations(config: ConfigDict, subject: Subject) -> dict[str, Evaluation]:
+    """Name of a section of `config.evaluations` -> the evaluation it describes.
+
+    Raises:
+        InputError: an unknown kind or field, or a value that it does not take.
+    """
+    made = {}
+    for name, section in config.evaluations.items():
+        kind = choose(EVALUATIONS, name, "config.evaluations: the section")
+        where = f"config.evaluations.{name}"
+        made[name] = from_section(kind, section, where, subject=subject, where=where)
+    return made

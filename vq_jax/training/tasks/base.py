@@ -1,0 +1,107 @@
+"""The contract of all kinds of run."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grain
+import jax
+import optax
+from etils import epath
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from vq_jax.errors import InputError
+from vq_jax.evaluation.base import Evaluation
+from vq_jax.training.alarms import Sign
+
+
+def count_parameters(tree) -> int:
+    """Number of elements of all arrays, for the header."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+class Task(abc.ABC):
+    """A kind of run: all that `run.py` needs to know of it, and all that it asks.
+
+    A kind is a file in this folder and a line in `tasks/build.py`. It is built from a
+    configuration, checks the sections that it reads, and computes nothing yet.
+
+    A state is any pytree of arrays with a `step` and with `inference_variables()`.
+
+    Attributes:
+        config: the whole configuration of the run.
+        shown: metrics on the line of progress, where a step has them.
+        model_path: where in the state the TrainState lies whose model other runs and
+            programs may use: the name of a field, or "" for the state itself.
+        learning_rate: number of finished steps -> rate of the next one, for the logs.
+    """
+
+    shown: tuple[str, ...] = ("train/loss",)
+    model_path: str = ""
+    learning_rate: optax.Schedule
+
+    def __init__(self, config: ConfigDict):
+        self.config = config
+
+    @property
+    def nets(self) -> tuple[str, ...]:
+        """Names of the pretrained networks whose parameters `step` is called with."""
+        return ()
+
+    @property
+    @abc.abstractmethod
+    def abstract_batch(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of a global batch: what `step` reads of it, by name."""
+
+    @abc.abstractmethod
+    def batches(
+        self, *, process_index: int = 0, process_count: int = 1
+    ) -> grain.DatasetIterator:
+        """Endless training batches: this process's part, resumable."""
+
+    @abc.abstractmethod
+    def describe_data(self) -> str:
+        """The data in a line or two, for the header; opens them and checks them."""
+
+    @abc.abstractmethod
+    def init(self, key: jax.Array) -> Any:
+        """The state at step 0; pure."""
+
+    @property
+    def needs_data_init(self) -> bool:
+        """Whether `init_from_data` has to see a batch before the first step."""
+        return False
+
+    def init_from_data(self, state, batch: Mapping, key: jax.Array) -> Any:
+        """The state with whatever starts on data placed on a first batch; pure."""
+        return state
+
+    def init_from_run(self, state, workdir: epath.PathLike) -> tuple[Any, int]:
+        """The state with the model of another run, and that run's step.
+
+        Raises:
+            InputError: this kind of run cannot do that, or the other run's model does
+                not fit.
+        """
+        raise InputError(
+            f"config.init_from={workdir}: a run of config.task={self.config.task!r} "
+            "takes over no other run's model; leave config.init_from empty."
+        )
+
+    @property
+    @abc.abstractmethod
+    def step(self) -> Callable:
+        """`step(state, batch, key, nets) -> (state, metrics)`; pure, global batch."""
+
+    @abc.abstractmethod
+    def evaluations(self, mesh: Mesh) -> dict[str, Evaluation]:
+        """Name -> evaluation, of the sections in `config.evaluations`."""
+
+    def signs(self) -> dict[str, Sign]:
+        """Name -> sign of a training that goes wrong, to warn of."""
+        return {}
+
+    @abc.abstractmethod
+    def describe(self, abstract_state) -> dict[str, str]:
+        """Rows about models for the header: title -> text."""
