@@ -1,19 +1,23 @@
 """Every experiment builds, and its smoke variant takes two steps."""
 
+import functools
 import importlib
+import json
 import pathlib
 
 import jax
 import pytest
+from ml_collections import ConfigDict
 from rich.console import Console
 
 from configs.parts.quantizers import QUANTIZERS
+from vq_jax.models.build import build_autoencoder
 from vq_jax.training import run, setup
 
 NAMES = sorted(
     path.stem
     for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py")
-    if path.stem not in ("__init__",)
+    if path.stem != "__init__"
 )
 
 
@@ -28,9 +32,25 @@ def _config(name, variant=""):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_whole_experiment_builds(name):
-    prepared = setup.prepare(_config(name))
-    assert jax.tree.leaves(prepared.abstract_state)
+def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name):
+    config = _config(name)
+    prepared = setup.prepare(config)
+    again = setup.prepare(ConfigDict(json.loads(config.to_json())))
+    assert again.model == prepared.model
+    assert again.abstract_state == prepared.abstract_state
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
+    config = _config(name)
+    model = build_autoencoder(config.model, channels=config.data.channels)
+    size = config.data.image_size
+    shape = (1, size, size, config.data.channels)
+    init = functools.partial(model.init_with_output, train=False)
+    images = jax.ShapeDtypeStruct(shape, "float32")
+    out, _ = jax.eval_shape(init, jax.random.key(0), images)
+    assert out.recon.shape == shape
+    assert out.quantized.indices.shape == (1, *model.tokens_shape(size, size))
 
 
 @pytest.mark.parametrize("name", [_slow_if_large(name) for name in NAMES])

@@ -65,12 +65,13 @@ def tmp(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", TRAINING)
-def test_training_refuses(case, run, tmp, tmp_path):
+def test_training_refuses(case, run, call, tmp, tmp_path):
     flags, message = TRAINING[case]
+    train = run if "devices" in case else call  # a process of its own has one device
     flags = [flag.format(tmp=tmp) for flag in flags]
     if not any(flag.startswith("--config=") for flag in flags):
         flags.insert(0, SMOKE)
-    code, printed = run("train", *flags, f"--workdir={tmp_path}/run")
+    code, printed = train("train", *flags, f"--workdir={tmp_path}/run")
     assert code == 2, printed
     assert "Traceback" not in printed
     assert "error: " in printed
@@ -78,23 +79,23 @@ def test_training_refuses(case, run, tmp, tmp_path):
     assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
 
 
-def test_a_workdir_that_cannot_be_written(run, tmp_path):
+def test_a_workdir_that_cannot_be_written(call, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    code, printed = run("train", SMOKE, f"--workdir={tmp_path}/file/run")
+    code, printed = call("train", SMOKE, f"--workdir={tmp_path}/file/run")
     assert code == 2, printed
     assert f"--workdir={tmp_path}/file/run cannot be written to" in printed
 
 
-def test_a_checkpoint_of_another_model(run, trained):
+def test_a_checkpoint_of_another_model(call, trained):
     flags = ("--config.model.code_dim=4", "--config.num_steps=40")
-    code, printed = run("train", SMOKE, *flags, f"--workdir={trained}")
+    code, printed = call("train", SMOKE, *flags, f"--workdir={trained}")
     assert code == 2, printed
     assert "config.model.code_dim: checkpoint 8, now 4" in printed
     assert "num_steps" not in printed
 
 
-def test_a_workdir_without_checkpoint(run, tmp_path):
-    code, printed = run("evaluate", f"--workdir={tmp_path}")
+def test_a_workdir_without_checkpoint(call, tmp_path):
+    code, printed = call("evaluate", f"--workdir={tmp_path}")
     assert code == 2, printed
     assert f"{tmp_path} holds no checkpoint" in printed
 
@@ -106,8 +107,10 @@ def test_codes_out_of_range(trained):
         tokenizer.decode(codes)
 
 
-def test_training_that_diverges_names_the_metric_and_keeps_what_was_good(run, tmp_path):
-    code, printed = run(
+def test_training_that_diverges_names_the_metric_and_keeps_what_was_good(
+    call, tmp_path
+):
+    code, printed = call(
         "train",
         SMOKE,
         f"--workdir={tmp_path}",
