@@ -84,7 +84,7 @@ def test_a_field_that_is_allowed_stands_for_all_below_it():
 def test_the_held_out_images_are_the_same_whatever_is_allowed(field):
     configs = _configs(**{field.replace(".", "__"): 16})
     with pytest.raises(InputError) as error:
-        fairness.check_fair(configs, ("data", "eval"))
+        fairness.check_fair(configs, ("data", "evaluations"))
     assert f"config.{field}" in str(error.value)
     assert "--allow" not in str(error.value)
 
