@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import Array, Float
 
 from vq_jax.config import checks
 from vq_jax.typing import Leaf
@@ -20,6 +21,9 @@ STATISTICS = "statistics"
 CANDIDATES = "candidates"
 """Collection of what restarts take from a training batch, such as vectors. With a batch
 in parts, that of any part will do."""
+
+Latents = Float[Array, "b hq wq d"]
+"""`z_e` or `z_q`: vectors on the latent grid."""
 
 
 @struct.dataclass

@@ -60,7 +60,7 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
             anchors = codebook.sample_vectors(z, self.codebook_size, key)
         self.replace_candidates(anchors=anchors)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:

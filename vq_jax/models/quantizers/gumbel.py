@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
@@ -41,9 +41,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         self.codes = self.param("codes", init, shape, jnp.float32)
         self.logits = nn.Dense(self.codebook_size, dtype="float32")
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         logits = self.logits(z_e.astype(jnp.float32))
         log_q = jax.nn.log_softmax(logits)
         kl = jnp.sum(jnp.exp(log_q) * (log_q + jnp.log(self.codebook_size)), axis=-1)
@@ -63,7 +61,7 @@ class GumbelQuantizer(AnnealedQuantizer):
             },
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes[indices].astype(self.dtype)
 
     def _relaxed(self, logits, noise):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.ops import entropy
@@ -45,9 +45,7 @@ class IndexBackpropagationQuantizer(base.Quantizer):
         init = nn.initializers.normal(self.code_dim**-0.5)
         self.codes = self.param("codes", init, shape, jnp.float32)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z = z_e.astype(jnp.float32)
         logits = self._logits(z)
         indices = jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -63,13 +61,10 @@ class IndexBackpropagationQuantizer(base.Quantizer):
             z_q=z_q.astype(self.dtype),
             indices=indices,
             loss=loss + penalty,
-            metrics={
-                "commitment": commitment,
-                **entropies,
-            },
+            metrics={"commitment": commitment, **entropies},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes[indices].astype(self.dtype)
 
     def _logits(self, z):

@@ -68,9 +68,7 @@ class LookupFreeQuantizer(base.Quantizer):
         """Absolute value of each channel of a code."""
         return self.scale
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         if z_e.shape[-1] != self.num_bits:
             raise InputError(
                 f"z_e has {z_e.shape[-1]} channels but config.model.quantizer.num_bits="
@@ -86,13 +84,10 @@ class LookupFreeQuantizer(base.Quantizer):
             z_q=estimators.straight_through(z, codes).astype(self.dtype),
             indices=indices,
             loss=self.commitment_weight * commitment + penalty,
-            metrics={
-                "commitment": commitment,
-                **entropies,
-            },
+            metrics={"commitment": commitment, **entropies},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         bits = digits.from_index(indices, (2,) * self.num_bits, self.bit_order)
         return self._codes(bits).astype(self.dtype)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
@@ -81,9 +81,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             )
         return (sum(scale**2 for scale in self.scales),)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         self.tokens_shape(*z_e.shape[1:3])
         z = z_e.astype(jnp.float32)
         fixed_z = lax.stop_gradient(z)
@@ -105,7 +103,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             metrics={"commitment": commitment},  # after the last scale
         )
 
-    def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b t"]) -> base.Latents:
         count = sum(scale**2 for scale in self.scales)
         if indices.shape[1] != count:
             raise InputError(
@@ -119,7 +117,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             first += scale**2
         return total.astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.codebook.init_from_data(z_e)
 
     def update(self) -> None:

@@ -78,9 +78,7 @@ class NearestCodeQuantizer(base.Quantizer):
         """The codes as they are searched and looked up, float32."""
         return self.normalised(self.stored_codes())
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z, codes = self.normalised(z_e), self.codes()
         indices = distances.nearest_code(z, codes)
         chosen = codes[indices]
@@ -95,7 +93,7 @@ class NearestCodeQuantizer(base.Quantizer):
             metrics={**metrics, **penalties},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes()[indices].astype(self.dtype)
 
     def normalised(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
@@ -166,7 +164,7 @@ class RestartingQuantizer(NearestCodeQuantizer):
         shape = (self.codebook_size, self.code_dim)
         return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
 
-    def codes_from(self, z_e: Float[Array, "b hq wq d"]) -> Float[Array, "k d"]:
+    def codes_from(self, z_e: base.Latents) -> Float[Array, "k d"]:
         """Initial codes from the latents of the first batch."""
         rows = lax.stop_gradient(self.normalised(z_e)).reshape(-1, self.code_dim)
         choose = kmeans if self.codebook_init == "kmeans" else codebook.sample_vectors

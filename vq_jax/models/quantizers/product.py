@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import ComposedQuantizer
@@ -48,9 +48,7 @@ class ProductQuantizer(ComposedQuantizer):
         inner = self.template.tokens_shape(height, width)
         return (*inner[:2], self.num_heads, *inner[2:])
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         slices = jnp.split(z_e, self.num_heads, axis=-1)
         by_head = [
             head(channels, train=train)
@@ -64,13 +62,13 @@ class ProductQuantizer(ComposedQuantizer):
             metrics=mean_metrics(by_head),
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq *h"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq *h"]) -> base.Latents:
         slices = [
             head.lookup(indices[:, :, :, i]) for i, head in enumerate(self._heads())
         ]
         return jnp.concatenate(slices, axis=-1).astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         slices = jnp.split(z_e, self.num_heads, axis=-1)
         if self.shared:  # one codebook for the vectors of all heads
             slices = [jnp.concatenate(slices)]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
@@ -65,9 +65,7 @@ class ResidualQuantizer(ComposedQuantizer):
         inner = self.template.tokens_shape(height, width)
         return (*inner[:2], self.num_levels, *inner[2:])
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z = z_e.astype(jnp.float32)
         residual, by_level = z, []
         for i, level in enumerate(self._levels()):
@@ -85,10 +83,10 @@ class ResidualQuantizer(ComposedQuantizer):
             metrics=mean_metrics(by_level),
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq *l"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq *l"]) -> base.Latents:
         return self._sum(indices).astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         """Initialises each level from what the levels before it leave of `z_e`."""
         residual = z_e.astype(jnp.float32)
         for i, level in enumerate(self.levels):

@@ -40,9 +40,7 @@ class SoftQuantizer(AnnealedQuantizer):
     def _codes(self) -> Float[Array, "k d"]:
         return self.get_variable("params", "codes")
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z, codes = z_e.astype(jnp.float32), self._codes()
         indices = distances.nearest_code(z, codes)
         z_q = codes[indices]
@@ -62,12 +60,12 @@ class SoftQuantizer(AnnealedQuantizer):
             },
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self._codes()[indices].astype(self.dtype)
 
     needs_data_init = True
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         rows = lax.stop_gradient(z_e).astype(jnp.float32).reshape(-1, self.code_dim)
         key = self.make_rng("codebook")
         codes = codebook.sample_vectors(rows, self.codebook_size, key)

@@ -57,7 +57,7 @@ class VectorQuantizer(RestartingQuantizer):
         if self.restart_threshold > 0:
             super().save_for_update(z, indices)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:

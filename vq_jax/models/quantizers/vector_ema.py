@@ -46,7 +46,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment = jnp.mean((z - codes) ** 2)
         return self.commitment_weight * commitment, {"commitment": commitment}
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.state.value = codebook.new_codebook(self.codes_from(z_e))
 
     def update(self) -> None:
