@@ -48,4 +48,4 @@ class BlurPatchDiscriminator(Discriminator):
         return self._conv("logits_out", x, 1, 5)[..., 0].astype("float32")
 
     def _conv(self, name, x, channels, size):
-        return torch_conv(x.shape[-1], channels, size, dtype=self.dtype, name=name)(x)
+        return torch_conv(x, channels, size, dtype=self.dtype, name=name)

@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from vq_jax.models.discriminators.base import Discriminator
 from vq_jax.models.layers import norms
-from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.models.layers.torch_conv import torch_bias
+from vq_jax.ops import convolution
 
 
 class PatchDiscriminator(Discriminator):
@@ -56,15 +57,16 @@ class PatchDiscriminator(Discriminator):
         return x[..., 0].astype("float32")
 
     def _conv(self, name, x, channels, strides, use_bias, train):
-        conv = torch_conv(
-            x.shape[-1],
+        conv = nn.Conv(
             channels,
-            4,
+            (4, 4),
             strides=strides,
             padding=((1, 1), (1, 1)),
             use_bias=use_bias,
             kernel_init=nn.initializers.normal(0.02),
+            bias_init=torch_bias(x.shape[-1] * 4**2),
             dtype=self.dtype,
+            conv_general_dilated=convolution.convolve,
             name=name,
         )
         if self.norm != "spectral":

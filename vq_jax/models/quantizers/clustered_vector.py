@@ -1,6 +1,6 @@
 """Clustered vector quantisation (CVQ): unused codes move to vectors of the batch."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 from jax import lax
@@ -28,19 +28,16 @@ class ClusteredVectorQuantizer(RestartingQuantizer):
             code, "random" any vector of the batch.
     """
 
-    codebook_weight: float = 1.0
-    commitment_weight: float = 0.25
+    codebook_weight: base.Weight = 1.0
+    commitment_weight: base.Weight = 0.25
     anchor: Literal["closest", "random"] = "closest"
     codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
-    restart_threshold: float = 0.0
+    # Anchors replace restarts in this family, and `update` divides by 1 - decay.
+    restart_threshold: Annotated[float, base.Range(0.0, 0.0)] = 0.0
+    decay: Annotated[float, base.Range(0.0, 0.999_999)] = 0.99
 
     def setup(self):
         super().setup()
-        # Anchors replace restarts in this family, and `update` divides by 1 - decay.
-        base.check_range("restart_threshold", self.restart_threshold, 0.0, 0.0)
-        base.check_range("decay", self.decay, 0.0, 0.999_999)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         self.param("codes", self.uniform_codes)
         self.probs = self.variable(base.STATE, "probs", jnp.zeros, self.codebook_size)
 

@@ -5,6 +5,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from vq_jax.config import checks
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.ops import digits, estimators, finite_scalar
@@ -32,9 +33,11 @@ class FiniteScalarQuantizer(base.Quantizer):
     index_order: digits.Order = "little"
 
     def setup(self):
+        where = "config.model.quantizer.levels"
         for level in self.levels:
-            base.check_range("levels", level, 2)
-        base.check_range("levels (their product)", self.codebook_size, 2, 2**31 - 1)
+            checks.check_range(level, 2, where=where)
+        where += " (their product)"
+        checks.check_range(self.codebook_size, 2, 2**31 - 1, where=where)
 
     @property
     def codebook_size(self) -> int:

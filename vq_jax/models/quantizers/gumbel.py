@@ -26,7 +26,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         hard_in_forward: whether a training pass uses a code and not a mixture.
     """
 
-    kl_weight: float = 5e-4
+    kl_weight: base.Weight = 5e-4
     hard_in_forward: bool = False
 
     @property
@@ -35,7 +35,6 @@ class GumbelQuantizer(AnnealedQuantizer):
 
     def setup(self):
         super().setup()
-        base.check_range("kl_weight", self.kl_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
         init = nn.initializers.normal(1.0)  # as torch's Embedding
         self.codes = self.param("codes", init, shape, jnp.float32)

@@ -28,19 +28,17 @@ class IndexBackpropagationQuantizer(base.Quantizer):
         entropy_temperature: τ of p = softmax(logits / τ) in the entropy term.
     """
 
-    codebook_size: int = 512
+    codebook_size: base.Count = 512
     code_dim: int = 64
-    commitment_weight: float = 0.25
+    commitment_weight: base.Weight = 0.25
     entropy_weight: float = 0.05
-    entropy_temperature: float = 0.01
+    entropy_temperature: base.Positive = 0.01
 
     hard_in_training = True
     learns_from_z_q = True
 
     def setup(self):
-        base.check_range("codebook_size", self.codebook_size, 1)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
+        super().setup()
         shape = (self.codebook_size, self.code_dim)
         init = nn.initializers.normal(self.code_dim**-0.5)
         self.codes = self.param("codes", init, shape, jnp.float32)

@@ -39,10 +39,10 @@ class MultiScaleQuantizer(ComposedQuantizer):
     """
 
     scales: tuple[int, ...] = (1, 2, 4, 8, 16)
-    num_refiners: int = 4
-    refine_ratio: float = 0.5
-    commitment_weight: float = 0.25
-    codebook_weight: float = 1.0
+    num_refiners: base.Natural = 4
+    refine_ratio: base.Fraction = 0.5
+    commitment_weight: base.Weight = 0.25
+    codebook_weight: base.Weight = 1.0
 
     def setup(self):
         super().setup()
@@ -52,10 +52,6 @@ class MultiScaleQuantizer(ComposedQuantizer):
                 "position and codes that learn from their own loss: vq, vq_ema, cvq or "
                 f"simvq, not {type(self.template).__name__}."
             )
-        base.check_range("num_refiners", self.num_refiners, 0)
-        base.check_range("refine_ratio", self.refine_ratio, 0.0, 1.0)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         if list(self.scales) != sorted(set(self.scales)) or min(self.scales) < 1:
             raise InputError(
                 f"config.model.quantizer.scales={tuple(self.scales)} must grow, from 1 "

@@ -39,19 +39,14 @@ class NearestCodeQuantizer(base.Quantizer):
             It has an effect only where codes are parameters.
     """
 
-    codebook_size: int = 512
+    codebook_size: base.Count = 512
     code_dim: int = 64
     distance: Literal["euclidean", "cosine"] = "euclidean"
     estimator: Literal["straight_through", "rotation", "diveq"] = "straight_through"
-    diveq_variance: float = 5e-3
+    diveq_variance: base.Weight = 5e-3
     entropy_weight: float = 0.0
-    entropy_temperature: float = 0.01
+    entropy_temperature: base.Positive = 0.01
     orthogonality_weight: float = 0.0
-
-    def setup(self):
-        base.check_range("codebook_size", self.codebook_size, 1)
-        base.check_range("diveq_variance", self.diveq_variance, 0.0)
-        base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
 
     def stored_codes(self) -> Float[Array, "k d"]:
         """The family's codes as they are stored, float32, before normalisation."""
@@ -145,13 +140,8 @@ class RestartingQuantizer(NearestCodeQuantizer):
 
     codebook_init: Literal["uniform", "data", "kmeans"] = "data"
     restart: Literal["resample", "split"] = "resample"
-    restart_threshold: float = 0.1
-    decay: float = 0.99
-
-    def setup(self):
-        super().setup()
-        base.check_range("restart_threshold", self.restart_threshold, 0.0, 1.0)
-        base.check_range("decay", self.decay, 0.0, 1.0)
+    restart_threshold: base.Fraction = 0.1
+    decay: base.Fraction = 0.99
 
     @property
     def needs_data_init(self) -> bool:

@@ -23,13 +23,12 @@ class SoftQuantizer(AnnealedQuantizer):
         commitment_weight: weight of the commitment; 0, as in the paper, has no loss.
     """
 
-    commitment_weight: float = 0.0
+    commitment_weight: base.Weight = 0.0
 
     hard_in_training = False
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
 
         def initial(key):
             shape = (self.codebook_size, self.code_dim)

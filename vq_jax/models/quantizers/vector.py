@@ -28,16 +28,14 @@ class VectorQuantizer(RestartingQuantizer):
             codebook_weight.
     """
 
-    codebook_weight: float = 1.0
-    commitment_weight: float = 0.25
+    codebook_weight: base.Weight = 1.0
+    commitment_weight: base.Weight = 0.25
     beta_mode: Literal["paper", "taming_legacy"] = "paper"
     codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
     restart_threshold: float = 0.0
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         self.param("codes", self.uniform_codes)
         if self.restart_threshold > 0:
             self.counts = self.variable(

@@ -23,11 +23,10 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment_weight: β of the paper.
     """
 
-    commitment_weight: float = 0.25
+    commitment_weight: base.Weight = 0.25
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
         if self.estimator == "diveq":
             raise InputError(
                 "config.model.quantizer.estimator='diveq' learns codes by gradient, "
