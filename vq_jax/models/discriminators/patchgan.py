@@ -6,7 +6,7 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers import norms
 from vq_jax.models.layers.torch_conv import torch_bias
 from vq_jax.ops import convolution
@@ -38,11 +38,7 @@ class PatchDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self,
-        images: Float[Array, "b h w c"],
-        *,
-        train: bool,
-        init_from_data: bool = False,
+        self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b hp wp"]:
         x = self._conv("conv_0", images, self.base_dim, 2, True, train)
         x = jax.nn.leaky_relu(x, 0.2)
