@@ -145,14 +145,12 @@ class Quantizer(nn.Module):
     def replace_candidates(self, **values) -> None:
         """Sets CANDIDATES, if these are mutable; the last call of a pass wins."""
         for name, value in values.items():
-            self.sow(
-                CANDIDATES,
-                name,
-                value,
-                init_fn=lambda: None,
-                reduce_fn=lambda _, new: new,
-            )
+            self.sow(CANDIDATES, name, value, init_fn=lambda: None, reduce_fn=_last)
 
 
 def _add(old, new):
     return new if old is None else jax.tree.map(jnp.add, old, new)
+
+
+def _last(_, new):
+    return new

@@ -2,9 +2,14 @@
 
 import jax
 from flax import linen as nn
+from jax import lax
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
+
+# Without the barrier XLA may fuse products with the sums that follow, and round once
+# instead of twice: then `z_q` and `lookup` differ in their last bit.
+exact = lax.optimization_barrier
 
 
 def _of_inner(name: str) -> property:

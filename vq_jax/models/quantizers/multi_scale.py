@@ -8,7 +8,7 @@ from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.models.quantizers.composed import ComposedQuantizer
+from vq_jax.models.quantizers.composed import ComposedQuantizer, exact
 from vq_jax.ops import estimators, resample
 
 
@@ -122,17 +122,16 @@ class MultiScaleQuantizer(ComposedQuantizer):
     def _enlarged(self, indices, number: int):
         """φ of the codes of scale `number`, enlarged to the full grid."""
         scale, side = self.scales[number], self.scales[-1]
-        codes = _exact(self.codebook.lookup(indices))
+        codes = exact(self.codebook.lookup(indices))
         if scale != side:
             codes = _resized(codes, resample.bicubic_matrix(side, scale))
         if self.refiners:
-            refined = self.refiners[
-                refiner_of(number, len(self.scales), len(self.refiners))
-            ](codes)
-            codes = _exact((1 - self.refine_ratio) * codes) + _exact(
-                self.refine_ratio * _exact(refined)
+            chosen = refiner_of(number, len(self.scales), len(self.refiners))
+            refined = self.refiners[chosen](codes)
+            codes = exact((1 - self.refine_ratio) * codes) + exact(
+                self.refine_ratio * exact(refined)
             )
-        return _exact(codes)
+        return exact(codes)
 
 
 def refiner_of(scale: int, num_scales: int, num_refiners: int) -> int:
@@ -147,13 +146,8 @@ def refiner_of(scale: int, num_scales: int, num_refiners: int) -> int:
     return int(np.argmin(np.abs(ticks - position)))
 
 
-# Without the barrier XLA may fuse products with the sums that follow, and round once
-# instead of twice: then `z_q` and `lookup` differ in their last bit.
-_exact = lax.optimization_barrier
-
-
 def _resized(grid, matrix):
     rows = jnp.einsum("ih,bhwd->biwd", matrix, grid, precision=lax.Precision.HIGHEST)
-    rows = _exact(rows)
+    rows = exact(rows)
     grid = jnp.einsum("jw,biwd->bijd", matrix, rows, precision=lax.Precision.HIGHEST)
-    return _exact(grid)
+    return exact(grid)

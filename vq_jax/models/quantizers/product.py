@@ -18,7 +18,6 @@ class ProductQuantizer(RepeatedQuantizer):
     Attributes:
         inner: the quantizer of one head, for D / num_heads channels.
         num_heads: number of heads.
-        shared: whether all heads have the same codebook.
     """
 
     num_heads: base.Count = 2

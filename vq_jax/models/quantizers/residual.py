@@ -7,7 +7,7 @@ from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.models.quantizers.composed import RepeatedQuantizer, means
+from vq_jax.models.quantizers.composed import RepeatedQuantizer, exact, means
 from vq_jax.ops import estimators
 
 
@@ -28,7 +28,6 @@ class ResidualQuantizer(RepeatedQuantizer):
     Attributes:
         inner: the quantizer of one level.
         num_levels: number of residual levels.
-        shared: whether all levels have the same codebook.
         level_dropout: probability that an image loses its last levels.
     """
 
@@ -53,7 +52,7 @@ class ResidualQuantizer(RepeatedQuantizer):
         for i, level in enumerate(self.copies()):
             scale = self._scale(i)
             out = level(residual / scale, train=train)
-            residual = residual - lax.stop_gradient(_scaled(out.z_q, scale))
+            residual = residual - lax.stop_gradient(exact(out.z_q * scale))
             by_level.append(out)
         indices = jnp.stack([out.indices for out in by_level], axis=3)
         if train and self.level_dropout > 0:
@@ -71,7 +70,7 @@ class ResidualQuantizer(RepeatedQuantizer):
             scale = self._scale(i)
             level.init_from_data(residual / scale)
             code = level(residual / scale, train=False).z_q
-            residual = residual - _scaled(code, scale)
+            residual = residual - exact(code * scale)
 
     def _sum(self, indices):
         """The sum of the levels' codes; a negative index adds nothing."""
@@ -79,7 +78,7 @@ class ResidualQuantizer(RepeatedQuantizer):
         for i, level in enumerate(self.copies()):
             index = indices[:, :, :, i]
             kept = (index >= 0).reshape(*index.shape[:3], -1)[..., :1]
-            code = _scaled(level.lookup(jnp.maximum(index, 0)), self._scale(i))
+            code = exact(level.lookup(jnp.maximum(index, 0)) * self._scale(i))
             total = total + jnp.where(kept, code, 0.0)
         return total
 
@@ -98,9 +97,3 @@ class ResidualQuantizer(RepeatedQuantizer):
         """The inner quantizer's `residual_scale`, to broadcast against latents."""
         scale = jnp.asarray(self.template.residual_scale(level), jnp.float32)
         return scale.reshape(1, 1, 1, -1)
-
-
-def _scaled(code, scale):
-    # Without the barrier XLA may fuse the product with the sum that follows, and round
-    # once instead of twice: then `z_q` and `lookup` differ in their last bit.
-    return lax.optimization_barrier(code * scale)
