@@ -241,5 +241,5 @@ class ResnetLevels(nn.Module):
         )(x, train=train)
 
     def last_norm(self, x):
-        """The activation before the last convolution."""
+        """swish(GN(x)), which the last convolution takes."""
         return jax.nn.swish(group_norm(**self.norms, name="norm_out")(x))
