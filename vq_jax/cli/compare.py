@@ -14,6 +14,7 @@ from etils import epath
 
 from vq_jax.cli import arguments, exits
 from vq_jax.cli.configuration import load_config
+from vq_jax.config.renamed import current_path
 from vq_jax.errors import InputError
 
 
@@ -77,9 +78,10 @@ def main(argv: Sequence[str]) -> None:
             if re.match("--config(=|$)", word):
                 raise InputError(f"{word}: compare takes --configs=A.py,B.py.")
         paths = split_configs(args.configs)
+        allowed = [current_path(name) for name in args.allow]
         named = labels(paths)
         candidates = map(Candidate, paths, names(paths), named, named)
-        signal = compare(argv, args, overrides, list(candidates), args.allow)
+        signal = compare(argv, args, overrides, list(candidates), allowed)
     exits.leave(signal)
 
 
