@@ -9,6 +9,12 @@ from ml_collections import ConfigDict, config_flags
 
 from vq_jax.errors import InputError
 
+# What a configuration file, its variant or an override may raise.
+BAD_CONFIG = (
+    *(flags.Error, AttributeError, KeyError, OSError),
+    *(SyntaxError, TypeError, ValueError),
+)
+
 
 def load_config(path: str, overrides: Sequence[str]) -> ConfigDict:
     """The configuration of a file, with some fields replaced; locked.
@@ -31,19 +37,7 @@ def load_config(path: str, overrides: Sequence[str]) -> ConfigDict:
     try:
         rest = values(words)[1:]
         values.config.keys()  # a file that failed to load raises only when used
-    except flags.UnrecognizedFlagError as error:
-        raise InputError(
-            f"there is no flag --{error.flagname}; fields look like --config.a.b=value."
-        ) from error
-    except (
-        flags.Error,
-        AttributeError,
-        KeyError,
-        OSError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BAD_CONFIG as error:
         raise InputError(_explain(error)) from error
     finally:
         sys.path.pop(0)
@@ -54,6 +48,8 @@ def load_config(path: str, overrides: Sequence[str]) -> ConfigDict:
 
 def _explain(error: Exception) -> str:
     """The reason alone: config_flags puts reprs and whole tracebacks into messages."""
+    if isinstance(error, flags.UnrecognizedFlagError):
+        return f"no flag --{error.flagname}; fields look like --config.a.b=value."
     text = str(error.args[0] if error.args else error)
     if isinstance(error, AttributeError | KeyError):
         field = text.replace("\\n", " ").replace("\\'", "'").replace("\n", " ")
