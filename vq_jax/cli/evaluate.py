@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--split", help="default: the run's config.data.eval_split")
     parser.add_argument("--data", help="another source than the run's, as folder:PATH")
     parser.add_argument("--batch_size", type=int, help="default: the run's")
-    parser.add_argument("--lpips", help="of alexnet,vgg16; default: the run's")
+    parser.add_argument("--lpips", help="nets, as alexnet,vgg16; default: the run's")
     args = parser.parse_args(argv[1:])
     with exits.clear_errors():
         _evaluate(args)

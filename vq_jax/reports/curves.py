@@ -35,7 +35,7 @@ def curve(records: Sequence[dict], name: str) -> tuple[list[int], list[float]]:
 
 
 def figure(runs: Mapping[str, Sequence[Sequence[dict]]], split: str):
-    """A panel a metric that any run has: a colour a label, a line for each its records.
+    """A panel a metric that any run recorded: a colour a label, a line a seed.
 
     Training values are those of single batches, so they scatter.
     """

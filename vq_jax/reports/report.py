@@ -51,7 +51,9 @@ def write(folder: epath.PathLike, compared: Comparison) -> list[epath.Path]:
     return [page, text, write_json(folder / "report.json", {"runs": results})]
 
 
-def _introduction(compared: Comparison, results) -> list[document.Block]:
+def _introduction(
+    compared: Comparison, results: Sequence[dict]
+) -> list[document.Block]:
     libraries = {name: metadata.version(name) for name in ("jax", "flax")}
     versions = {"vq_jax": vq_jax.__version__, **libraries}
     made_with = ", ".join(f"{name} {version}" for name, version in versions.items())
