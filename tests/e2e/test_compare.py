@@ -42,11 +42,11 @@ def compared(start, call, tmp_path_factory):
     flags = (*flags, f"--workdir={folder}")
     process = start(*flags)
     first = folder / "fsq-3-0" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None and not first.exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    stopped = "".join(process.communicate(timeout=120))
+    stopped = "".join(process.communicate(timeout=300))
     assert process.returncode == 128 + signal.SIGINT, stopped
     assert not (folder / "report.md").exists()
     code, printed = call(*flags)
