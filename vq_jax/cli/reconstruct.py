@@ -17,25 +17,16 @@ from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_multiple
 
 
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax reconstruct`."""
-    made = arguments.Parser("reconstruct", __doc__)
-    made.add_argument("--workdir", required=True, help="folder of a training run")
-    made.add_argument(
-        "--images",
-        required=True,
-        help="an image, a folder of images, or 'photos': the embedded held-out ones",
-    )
-    made.add_argument("--out", required=True, help="folder for the PNG files")
-    made.add_argument(
-        "--compare", action="store_true", help="put the original on the left"
-    )
-    return made
-
-
 def main(argv: Sequence[str]) -> None:
     """Writes the reconstructions, and says how each image fitted the stride."""
-    args = parser().parse_args(argv[1:])
+    parser = arguments.Parser("reconstruct", __doc__)
+    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    text = "an image, a folder of images, or 'photos': the embedded held-out ones"
+    parser.add_argument("--images", required=True, help=text)
+    parser.add_argument("--out", required=True, help="folder for the PNG files")
+    text = "put the original on the left"
+    parser.add_argument("--compare", action="store_true", help=text)
+    args = parser.parse_args(argv[1:])
     with exits.clear_errors():
         _reconstruct(args)
 

@@ -22,8 +22,8 @@ class Run:
 
     Attributes:
         label: of its configuration, in the report.
-        family: what a figure over sizes of the codebook joins by a line: runs that
-            differ in that size; the label, where there are none.
+        family: runs of one family are joined by a line in the figure over sizes of the
+            codebook; the label, where there is nothing to join.
         seed: of the run.
         config: its configuration, locked.
         workdir: its folder.
