@@ -62,16 +62,10 @@ def compare(
     candidates: Sequence[Candidate],
     allowed: Sequence[str],
 ) -> int:
-    """Trains what is missing, then writes the report.
+    """Trains what is missing, then writes the report, which quotes `argv`.
 
-    Args:
-        argv: the command, which the report quotes.
-        args: its flags, those of `shared_parser` at least.
-        overrides: its other words.
-        allowed: see `reports.fairness.check_fair`.
-
-    Returns:
-        0, or the number of the signal that stopped a run.
+    `args` has the flags of `shared_parser` at least; `allowed` goes to `check_fair`.
+    Returns 0, or the number of the signal that stopped a run.
     """
     from vq_jax.reports import fairness, figures, report, runs
 

@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> None:
     parser = compare.shared_parser("compare-quantizers", __doc__)
     text = "a file with variants FAMILY-BITS, as configs/compare_quantizers.py"
     parser.add_argument("--config", required=True, help=text)
-    text = f"default: {FAMILIES}"
+    text = f"families of quantizers; default: {FAMILIES}"
     parser.add_argument("--families", type=arguments.words, default=FAMILIES, help=text)
     text = "log2 of the number of codes a position, as 6,8,10; default: 8"
     parser.add_argument("--bits", type=arguments.numbers, default="8", help=text)
@@ -42,8 +42,6 @@ def candidates(
             word = f"{family}-{bits}"
             words = [*filter(None, variant.split(",")), word]
             label = family if family == "none" else word
-            path_and_variant = f"{path}:{','.join(words)}"
-            made.append(
-                compare.Candidate(path_and_variant, "-".join(words), label, family)
-            )
+            named = "-".join(words), label, family
+            made.append(compare.Candidate(f"{path}:{','.join(words)}", *named))
     return made
