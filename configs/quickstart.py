@@ -2,8 +2,8 @@
 
     python train.py --config=configs/quickstart.py --workdir=runs/quickstart
 
-Two CPU cores, float32. Expected on the held-out photographs: PSNR above 23 dB, most of
-the 512 codes used. Obtained: see the results in README.md.
+Two CPU cores, float32. Expected on the held-out photographs: PSNR above 26.5 dB, a blue
+sky and green leaves. Obtained: see the results in README.md.
 """
 
 from configs import common
@@ -11,15 +11,21 @@ from configs import common
 
 def get_config(variant: str = ""):
     config = common.defaults()
-    config.num_steps = 600
-    config.batch_size = 32
+    config.num_steps = 1_800
+    config.batch_size = 16
     config.data.resize = "none"
+    config.data.color_prob = 0.75
+    config.model.code_dim = 16
     config.model.encoder.hidden_dim = 64
     config.model.decoder.hidden_dim = 64
-    config.optim.learning_rate = 1e-3
+    config.model.quantizer.codebook_size = 4_096
+    config.model.quantizer.restart_threshold = 0.5
+    # Small errors count in full, so that flat areas get codes of their own.
+    config.losses.l1 = 0.2
+    config.optim.learning_rate = 2e-3
     config.optim.schedule = "cosine"
-    config.optim.warmup_steps = 20
-    config.image_every = 200
+    config.optim.warmup_steps = 50
+    config.image_every = 600
     config.eval.every = 0  # once, at the end
-    config.checkpoint.every = 200
+    config.checkpoint.every = 600
     return common.finish(config, variant)
