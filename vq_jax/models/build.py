@@ -62,12 +62,7 @@ QUANTIZERS = {
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
-LIKELIHOODS = {
-    "categorical": likelihoods.CATEGORICAL,
-    "discretized_logistic": likelihoods.DISCRETIZED_LOGISTIC,
-    "logit_laplace": likelihoods.LOGIT_LAPLACE,
-    "pixels": likelihoods.PIXELS,
-}
+LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 
 def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:

@@ -68,7 +68,7 @@ class AdaptiveGroupNorm(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], z_q: Float[Array, "b hq wq d"]
     ) -> Float[Array, "b h w c"]:
-        code_dim, channels = z_q.shape[-1], x.shape[-1]
+        channels = x.shape[-1]
         if z_q.shape[1:3] == (1, 1):
             raise InputError(
                 "config.model.decoder.adaptive_norm=True needs more than one code an "
@@ -78,8 +78,8 @@ class AdaptiveGroupNorm(nn.Module):
         variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
         mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
         deviation = jnp.sqrt(variance + 1e-6)
-        scale = torch_conv(code_dim, channels, 1, name="gamma")(deviation)
-        bias = torch_conv(code_dim, channels, 1, name="beta")(mean)
+        scale = torch_conv(deviation, channels, 1, name="gamma")
+        bias = torch_conv(mean, channels, 1, name="beta")
         centred, inverse = _standardised(x, self.num_groups, 1e-6)
         return (centred * inverse * scale + bias).astype(self.dtype)
 

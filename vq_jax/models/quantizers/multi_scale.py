@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
@@ -39,10 +39,10 @@ class MultiScaleQuantizer(ComposedQuantizer):
     """
 
     scales: tuple[int, ...] = (1, 2, 4, 8, 16)
-    num_refiners: int = 4
-    refine_ratio: float = 0.5
-    commitment_weight: float = 0.25
-    codebook_weight: float = 1.0
+    num_refiners: base.Natural = 4
+    refine_ratio: base.Fraction = 0.5
+    commitment_weight: base.Weight = 0.25
+    codebook_weight: base.Weight = 1.0
 
     def setup(self):
         super().setup()
@@ -52,10 +52,6 @@ class MultiScaleQuantizer(ComposedQuantizer):
                 "position and codes that learn from their own loss: vq, vq_ema, cvq or "
                 f"simvq, not {type(self.template).__name__}."
             )
-        base.check_range("num_refiners", self.num_refiners, 0)
-        base.check_range("refine_ratio", self.refine_ratio, 0.0, 1.0)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         if list(self.scales) != sorted(set(self.scales)) or min(self.scales) < 1:
             raise InputError(
                 f"config.model.quantizer.scales={tuple(self.scales)} must grow, from 1 "
@@ -81,9 +77,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             )
         return (sum(scale**2 for scale in self.scales),)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         self.tokens_shape(*z_e.shape[1:3])
         z = z_e.astype(jnp.float32)
         fixed_z = lax.stop_gradient(z)
@@ -105,7 +99,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             metrics={"commitment": commitment},  # after the last scale
         )
 
-    def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b t"]) -> base.Latents:
         count = sum(scale**2 for scale in self.scales)
         if indices.shape[1] != count:
             raise InputError(
@@ -119,7 +113,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             first += scale**2
         return total.astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.codebook.init_from_data(z_e)
 
     def update(self) -> None:
