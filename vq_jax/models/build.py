@@ -105,14 +105,12 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     )
 
 
-def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator | None:
-    """The discriminator that `config.discriminator` describes; None for name "none".
+def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator:
+    """The discriminator that `config.discriminator` describes.
 
     Raises:
         InputError: an unknown name or field.
     """
-    if config.name == "none":
-        return None
     return from_table(DISCRIMINATORS, config, "config.discriminator", dtype=dtype)
 
 
