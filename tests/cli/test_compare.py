@@ -27,9 +27,9 @@ def test_labels_are_the_shortest_that_differ():
 
 def test_every_configuration_is_trained_with_every_seed(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
-    flags = ("--configs=a,b", "--workdir=out", "--seeds=0,2,0", "--steps=7")
+    flags = ("--workdir=out", "--seeds=0,2,0", "--steps", "7")
     words = (*flags, "--config.data.flip=False", "--config.batch_size", "16")
-    args, overrides = compare.parser().parse_known_args(words)
+    args, overrides = compare.shared_parser("x", "").parse_known_args(words)
     candidates = [
         compare.Candidate(f"configs/quickstart.py:{word}", f"dir-{word}", word, word)
         for word in ("vq", "fsq")

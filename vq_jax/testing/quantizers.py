@@ -1,5 +1,7 @@
 """Quantizers of `testing.tiny` with variables and latents, and calls of them."""
 
+import functools
+
 import jax
 from ml_collections import ConfigDict
 
@@ -12,6 +14,10 @@ CODE_DIM = 4
 
 def make(case: str, dtype: str = "float32", *, batch: int = 2, **fields):
     """(module, variables initialised on z_e, latents z_e [batch, 4, 4, d])."""
+    return _make(case, dtype, batch, **fields) if fields else _of(case, dtype, batch)
+
+
+def _make(case, dtype, batch, **fields):
     config = ConfigDict({**tiny.QUANTIZERS[case], **fields})
     module = build_quantizer(config, CODE_DIM, dtype)
     shape = (batch, 4, 4, module.input_dim or CODE_DIM)
@@ -28,6 +34,10 @@ def make(case: str, dtype: str = "float32", *, batch: int = 2, **fields):
         )
         variables = {**variables, **initialised}
     return module, variables, z_e
+
+
+# Initialised once for all tests: arrays don't change, and dictionaries must not.
+_of = functools.cache(_make)
 
 
 def apply(module, variables, z_e, *, train: bool, seed: int = 4):

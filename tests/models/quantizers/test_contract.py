@@ -1,5 +1,6 @@
 """What every quantizer promises, run over all of them and their options."""
 
+import functools
 import json
 
 import jax
@@ -33,15 +34,33 @@ UNCHANGED_GRADIENT = [
 ]
 
 
-def _indices(module, seed=0, count=2):
-    shape = (count, *module.tokens_shape(4, 4))
-    return jax.random.randint(jax.random.key(seed), shape, 0, module.codebook_size)
+# One case a family: `latent_dim` knows no options.
+FAMILIES = list({tiny.QUANTIZERS[case]["name"]: case for case in CODED}.values())
+
+
+def _made(case, dtype="float32"):
+    """An image for each of the eight devices, in all tests of a case."""
+    return make(case, dtype, batch=8)
+
+
+class _Passes:
+    """The passes of a case, compiled once for all tests."""
+
+    def __init__(self, case, dtype="float32"):
+        module, *_ = _made(case, dtype)
+        self.train = jax.jit(functools.partial(update, module))
+        self.evaluate = jax.jit(functools.partial(apply, module, train=False))
+        self.lookup = jax.jit(functools.partial(module.apply, method="lookup"))
+
+
+_passes = functools.cache(_Passes)
 
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
 def test_the_result_is_the_same_struct_in_training_and_evaluation(case):
-    module, variables, z_e = make(case)
-    results = [apply(module, variables, z_e, train=t) for t in (True, False)]
+    module, variables, z_e = _made(case)
+    passes = _passes(case)
+    results = [passes.train(variables, z_e)[0], passes.evaluate(variables, z_e)]
     for out in results:
         assert out.z_q.shape == z_e.shape
         assert out.indices.shape == (len(z_e), *module.tokens_shape(*z_e.shape[1:3]))
@@ -56,12 +75,13 @@ def test_the_result_is_the_same_struct_in_training_and_evaluation(case):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("case", CODED)
 def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype):
-    module, variables, z_e = make(case, dtype)
-    lookup = jax.jit(lambda v, i: module.apply(v, i, method="lookup"))
-    for train in (True, False) if module.hard_in_training else (False,):
-        forward = jax.jit(lambda v, z, t=train: apply(module, v, z, train=t))
-        out = forward(variables, z_e)
-        looked_up = lookup(variables, out.indices)
+    module, variables, z_e = _made(case, dtype)
+    passes = _passes(case, dtype)
+    results = [passes.evaluate(variables, z_e)]
+    if module.hard_in_training:
+        results.append(passes.train(variables, z_e)[0])
+    for out, train in zip(results, (False, True), strict=False):
+        looked_up = passes.lookup(variables, out.indices)
         assert out.z_q.dtype == looked_up.dtype == jnp.dtype(dtype)
         np.testing.assert_array_equal(out.z_q, looked_up)
         dropped = train and "dropout" in case
@@ -69,27 +89,58 @@ def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype):
         assert out.indices.max() < module.codebook_size
 
 
+@pytest.fixture
+def optimised():
+    """As users compile; other tests do so without most optimisations."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("case", CODED)
+def test_lookup_is_the_forward_pass_in_optimised_programs(case, dtype, optimised):
+    # In float32, too: a decoder may read z_q before it is rounded to bfloat16.
+    module, variables, z_e = _made(case, dtype)
+
+    def read(z_q):
+        return z_q, z_q.astype(jnp.float32)
+
+    def forward(variables, z_e, *, train):
+        out = apply(module, variables, z_e, train=train)
+        return out.indices, read(out.z_q)
+
+    lookup = jax.jit(lambda v, i: read(module.apply(v, i, method="lookup")))
+    for train in (True, False) if module.hard_in_training else (False,):
+        compiled = jax.jit(functools.partial(forward, train=train))
+        indices, expected = compiled(variables, z_e)
+        for found, wanted in zip(lookup(variables, indices), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("case", CODED)
 def test_a_search_in_bfloat16_models_is_that_of_float32(case):
-    module, variables, z_e = make(case, "bfloat16")
-    exact, _, _ = make(case, "float32")
-    out = apply(module, variables, z_e, train=False)
-    expected = apply(exact, variables, z_e.astype(jnp.float32), train=False)
+    _, variables, z_e = _made(case, "bfloat16")
+    out = _passes(case, "bfloat16").evaluate(variables, z_e)
+    expected = _passes(case).evaluate(variables, z_e.astype(jnp.float32))
     np.testing.assert_array_equal(out.indices, expected.indices)
     np.testing.assert_array_equal(out.z_q, expected.z_q.astype(jnp.bfloat16))
 
 
 @pytest.mark.parametrize("case", IDEMPOTENT)
 def test_quantising_codes_returns_them(case):
-    module, variables, _ = make(case)
-    codes = module.apply(variables, _indices(module), method="lookup")
-    out = apply(module, variables, codes, train=False)
+    module, variables, z_e = _made(case)
+    shape = (len(z_e), *module.tokens_shape(*z_e.shape[1:3]))
+    indices = jax.random.randint(jax.random.key(0), shape, 0, module.codebook_size)
+    codes = _passes(case).lookup(variables, indices)
+    out = _passes(case).evaluate(variables, codes)
     np.testing.assert_allclose(out.z_q, codes, rtol=1e-6)
 
 
 @pytest.mark.parametrize("case", UNCHANGED_GRADIENT)
 def test_the_gradient_of_z_q_reaches_z_e_unchanged(case):
-    module, variables, z_e = make(case)
+    module, variables, z_e = _made(case)
     weights = jax.random.normal(jax.random.key(5), z_e.shape)
 
     @jax.jit
@@ -103,18 +154,18 @@ def test_the_gradient_of_z_q_reaches_z_e_unchanged(case):
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
 def test_evaluation_writes_no_statistics_and_no_candidates(case):
-    module, variables, z_e = make(case)
-    _, written = module.apply(
-        variables, z_e, train=False, mutable=[base.STATISTICS, base.CANDIDATES]
-    )
+    module, variables, z_e = _made(case)
+    mutable = [base.STATISTICS, base.CANDIDATES]
+    evaluate = functools.partial(module.apply, train=False, mutable=mutable)
+    _, written = jax.eval_shape(evaluate, variables, z_e)
     assert not jax.tree.leaves(written)
 
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
 def test_compiled_is_uncompiled(case):
-    module, variables, z_e = make(case)
+    module, variables, z_e = _made(case)
     out = apply(module, variables, z_e, train=True)
-    compiled = jax.jit(lambda v, z: apply(module, v, z, train=True))(variables, z_e)
+    compiled, _ = _passes(case).train(variables, z_e)
     np.testing.assert_array_equal(out.indices, compiled.indices)
     np.testing.assert_allclose(out.z_q, compiled.z_q, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(out.loss, compiled.loss, rtol=1e-5, atol=1e-6)
@@ -122,16 +173,11 @@ def test_compiled_is_uncompiled(case):
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
 def test_eight_devices_compute_what_one_does(case):
-    module, variables, z_e = make(case, batch=8)
-    mesh = sharding.make_mesh(data=8, fsdp=1)
-
-    def step(variables, z_e):
-        out, updated = update(module, variables, z_e)
-        return out.z_q, out.indices, out.loss, updated
-
-    one = jax.jit(step)(variables, z_e)
+    _, variables, z_e = _made(case)
+    step, mesh = _passes(case).train, sharding.make_mesh(data=8, fsdp=1)
+    one = step(variables, z_e)
     spread = jax.device_put(z_e, sharding.batch_sharding(mesh))
-    eight = jax.jit(step)(jax.device_put(variables, sharding.replicated(mesh)), spread)
+    eight = step(jax.device_put(variables, sharding.replicated(mesh)), spread)
     assert jax.tree.structure(one) == jax.tree.structure(eight)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -139,8 +185,8 @@ def test_eight_devices_compute_what_one_does(case):
 
 @pytest.mark.parametrize("case", tiny.QUANTIZERS)
 def test_an_update_keeps_the_structure_of_the_state(case):
-    module, variables, z_e = make(case)
-    _, updated = update(module, variables, z_e)
+    _, variables, z_e = _made(case)
+    _, updated = _passes(case).train(variables, z_e)
     assert jax.tree.structure(updated) == jax.tree.structure(variables)
     for old, new in zip(
         jax.tree.leaves(variables), jax.tree.leaves(updated), strict=True
@@ -148,7 +194,7 @@ def test_an_update_keeps_the_structure_of_the_state(case):
         assert (old.shape, old.dtype) == (new.shape, new.dtype)
 
 
-@pytest.mark.parametrize("case", CODED)
+@pytest.mark.parametrize("case", FAMILIES)
 def test_maps_in_and_out_serve_every_family(case):
     config = tiny.model_config(case, latent_dim=6)
     model = build.build_autoencoder(config, channels=3)
