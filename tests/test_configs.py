@@ -36,7 +36,7 @@ def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name):
     config = _config(name)
     prepared = setup.prepare(config)
     again = setup.prepare(ConfigDict(json.loads(config.to_json())))
-    assert again.model == prepared.model
+    assert again.task.model == prepared.task.model
     assert again.abstract_state == prepared.abstract_state
 
 

@@ -4,7 +4,7 @@ from operator import getitem
 import pytest
 from ml_collections import ConfigDict
 
-from configs import quickstart
+from configs import vqvae_photos
 from configs.parts.defaults import defaults
 from vq_jax.config import paths
 from vq_jax.errors import InputError
@@ -12,11 +12,11 @@ from vq_jax.reports import fairness
 
 
 def _configs(variant="vq", **changes):
-    other = quickstart.get_config(variant).copy_and_resolve_references().unlock()
+    other = vqvae_photos.get_config(variant).copy_and_resolve_references().unlock()
     for path, value in changes.items():
         *sections, field = path.split("__")
         functools.reduce(getitem, sections, other)[field] = value
-    return {"one": quickstart.get_config("vq"), "two": other}
+    return {"one": vqvae_photos.get_config("vq"), "two": other}
 
 
 def test_differences_are_by_field_and_label():
@@ -57,8 +57,8 @@ def test_losses_and_optimisation_may_differ(change):
 @pytest.mark.parametrize(
     ("change", "advice"),
     [
-        ({"batch_size": 4}, "config.batch_size: one 32, two 4 (--config.batch_size=32"),
-        ({"num_steps": 4}, "(--steps=600, or --allow=num_steps to compare that)"),
+        ({"batch_size": 4}, "config.batch_size: one 64, two 4 (--config.batch_size=64"),
+        ({"num_steps": 4}, "(--steps=5000, or --allow=num_steps to compare that)"),
         ({"data__crop": "center"}, "or --allow=data.crop"),
         ({"model__code_dim": 4}, "or --allow=model.code_dim"),
         ({"variant": "vq_ema"}, "the same variant, as A.py:vq, or --allow=model.quant"),
@@ -93,7 +93,7 @@ def test_equal_configurations_a_single_one_and_unknown_fields_are_refused():
     with pytest.raises(InputError, match="one and two have the same configuration"):
         fairness.check_fair(_configs())
     with pytest.raises(InputError, match="one is one configuration; name two"):
-        fairness.check_fair({"one": quickstart.get_config()})
+        fairness.check_fair({"one": vqvae_photos.get_config()})
     with pytest.raises(InputError, match=r"--allow=model\.quantiser names no field"):
         fairness.check_fair(_configs(), ("model.quantiser",))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from configs import quickstart
+from configs import compare_quantizers
 from vq_jax.reports import grids, report
 from vq_jax.reports.runs import Run
 
@@ -24,9 +24,9 @@ def written(tmp_path, monkeypatch):
                 workdir.mkdir()
                 found = {"psnr": 20.0 + seed, "num_images": 1_234}
                 record = {f"eval/test/{name}": value for name, value in found.items()}
-                line = json.dumps({"step": 600, **record})
+                line = json.dumps({"step": 300, **record})
                 (workdir / "metrics.jsonl").write_text(f"{line}\n")
-                config = quickstart.get_config(variant)
+                config = compare_quantizers.get_config(variant)
                 runs.append(Run(label, family, seed, config, workdir))
         images = np.zeros((1, 64, 64, 3), np.uint8)
         monkeypatch.setattr(

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from configs import quickstart, vqgan_stability
+from configs import quickstart, vqgan_stability, vqvae_photos
 from vq_jax.errors import InputError
 from vq_jax.training.setup import prepare
 
@@ -44,7 +44,7 @@ def test_a_number_out_of_range_is_named_with_its_range(path, value):
     ],
 )
 def test_values_that_do_not_fit_are_named(path, value, message):
-    config = quickstart.get_config("smoke")
+    config = vqvae_photos.get_config("smoke")
     config.update_from_flattened_dict({path: value})
     with pytest.raises(InputError, match=message):
         prepare(config)

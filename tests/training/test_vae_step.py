@@ -48,7 +48,7 @@ def test_training_lowers_the_reconstruction_error(quantizer):
 
 
 def test_jit_changes_nothing_but_rounding():
-    state, step = _setup()
+    state, step = _setup("vq")
     _assert_close(_run(step, state, 1), _run(jax.jit(step), state, 1))
 
 
@@ -113,7 +113,7 @@ def test_randomness_depends_on_the_step_and_on_nothing_else():
 def test_losses_are_logged_unweighted():
     weights = {"l1": 0.5, "l2": 2.0, "quantizer": 3.0}
     state, step = _setup(weights=weights)
-    metrics = step(state, tiny.batch(8), KEY)[1]
+    metrics = jax.jit(step)(state, tiny.batch(8), KEY)[1]
     total = sum(weight * metrics[f"train/{name}"] for name, weight in weights.items())
     np.testing.assert_allclose(metrics["train/loss"], total, rtol=1e-6)
     assert all(v.dtype == jnp.float32 for v in metrics.values())

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import numpy as np
 import optax
@@ -29,8 +31,19 @@ def _config(ema_decay):
     return config
 
 
-def _saved_run(workdir, ema_decay):
-    """A checkpoint of a few steps, and its state."""
+@pytest.fixture(scope="module")
+def saved_run(tmp_path_factory):
+    """`saved_run(ema_decay)`: a workdir with a checkpoint of a few steps, its state."""
+
+    @functools.cache
+    def saved(ema_decay):
+        workdir = tmp_path_factory.mktemp("saved")
+        return workdir, _save(workdir, ema_decay)
+
+    return saved
+
+
+def _save(workdir, ema_decay):
     config = _config(ema_decay)
     state, step = _state(ema_decay=ema_decay), jax.jit(_step(ema_decay=ema_decay))
     for i in range(3):
@@ -50,11 +63,11 @@ def _equal(a, b):
 @pytest.mark.parametrize("new_decay", [0.0, 0.5])
 @pytest.mark.parametrize("old_decay", [0.0, 0.5])
 def test_a_run_goes_on_from_what_the_other_evaluates_with(
-    tmp_path, old_decay, new_decay
+    saved_run, old_decay, new_decay
 ):
-    old = _saved_run(tmp_path, old_decay)
+    workdir, old = saved_run(old_decay)
     fresh = _state(ema_decay=new_decay, seed=1)
-    warm, step = init_from_run(fresh, tmp_path)
+    warm, step = init_from_run(fresh, workdir)
     assert step == 3
     _equal(warm.inference_variables(), old.inference_variables())
     if new_decay:
@@ -63,28 +76,28 @@ def test_a_run_goes_on_from_what_the_other_evaluates_with(
     _equal(warm.opt_state, fresh.opt_state)
 
 
-def test_the_discriminator_stays_fresh(tmp_path):
-    old = _saved_run(tmp_path, 0.0)
+def test_the_discriminator_stays_fresh(saved_run):
+    workdir, old = saved_run(0.0)
     config = vqgan_stability.get_config("smoke")
     config.data.image_size = 16
     config.model = tiny.model_config()
     task = build_task(config)
     fresh = jax.jit(task.init)(jax.random.key(1))
-    warm, _ = task.init_from_run(fresh, tmp_path)
+    warm, _ = task.init_from_run(fresh, workdir)
     _equal(warm.discriminator, fresh.discriminator)
     _equal(warm.generator.params, old.params)
 
 
-def test_another_model_is_an_error_that_names_what_differs(tmp_path):
-    _saved_run(tmp_path, 0.0)
+def test_another_model_is_an_error_that_names_what_differs(saved_run):
+    workdir, _ = saved_run(0.0)
     with pytest.raises(InputError, match=r"params\.quantizer\.codes: here .* absent"):
-        init_from_run(_state("vq"), tmp_path)
+        init_from_run(_state("vq"), workdir)
 
 
-def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(tmp_path):
-    _saved_run(tmp_path, 0.0)
+def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(saved_run):
+    workdir, _ = saved_run(0.0)
     config = _config(0.0)
-    checkpointer = Checkpointer(tmp_path, config, "")
+    checkpointer = Checkpointer(workdir, config, "")
     batches = pipeline.train_batches(config.data, seed=0, batch_size=8)
     shapes = jax.eval_shape(lambda: _state(ema_decay=0.5))
     with pytest.raises(InputError, match=r"ema_params\.\S+: here .* there absent"):
