@@ -23,9 +23,7 @@ def written(monkeypatch, tmp_path):
     monkeypatch.setattr(
         reconstruct.Tokenizer, "load", lambda workdir, chunk_size: tokenizer
     )
-    monkeypatch.setattr(
-        reconstruct.photos, "held_out_photographs", lambda: PHOTOGRAPHS
-    )
+    monkeypatch.setattr(reconstruct.photos, "held_out_photographs", lambda: PHOTOGRAPHS)
 
     def run(*flags: str) -> dict[str, np.ndarray]:
         arguments = ("--workdir=none", "--images=photos", f"--out={tmp_path}")
