@@ -1,20 +1,21 @@
-"""VQGAN on the embedded photographs, 64 px, 16x16 codes of 512: on two CPU cores.
+"""VQGAN on the embedded photographs, 64 px, 16x16 codes of 4,096: on two CPU cores.
 
     pip install -e '.[lpips]'
     python train.py --config=configs/quickstart.py --workdir=runs/quickstart
     python train.py --config=configs/vqgan_photos.py --workdir=runs/vqgan_photos \
         --config.init_from=runs/quickstart
 
-The generator of the quickstart, which this run goes on from: VGG16 takes most of a step
-here, and a model that has its colours already spends it on texture. Losses are VQGAN's:
-L1, LPIPS-VGG16 and a discriminator of patches, which learns for 200 steps before its
-loss acts, with its full weight after 300 more. The variant `vqvae` is the same
-generator with a squared error in place of all three; `vq-jax compare` puts the two side
-by side.
+The generator of the quickstart, which this run goes on from, with its random colours:
+VGG16 takes most of a step here, and a model that has its colours already spends it on
+texture. Losses are VQGAN's: L1, LPIPS-VGG16 and a discriminator of patches, which
+learns for 200 steps before its loss acts, with its full weight after 300 more. The
+variant `vqvae` is the same generator with a squared error in place of all three;
+`vq-jax compare` puts the two side by side.
 
-Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained,
-seeds 0, 1, 2: LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB; of
-`vqvae` 0.252, 0.259, 0.256 and 26.20, 26.28, 26.12; of the quickstart 0.296 and 25.19.
+Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained
+with the quickstart of before, 512 codes and no random colours, seeds 0, 1, 2:
+LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB; of `vqvae` 0.252,
+0.259, 0.256 and 26.20, 26.28, 26.12; of that quickstart 0.296 and 25.19.
 docs/comparing.md has the command, pictures, and what other settings gave.
 """
 
