@@ -7,8 +7,8 @@ RUN := runs/quickstart
 .PHONY: quickstart test test-slow lint notebooks
 quickstart: $(VENV)/.installed
 	$(BIN)/python train.py --config=configs/quickstart.py --workdir=$(RUN)
-	$(BIN)/vq-jax reconstruct --workdir=$(RUN) --images=photos --out=$(RUN)/photos --compare
 	$(BIN)/vq-jax evaluate --workdir=$(RUN)
+	$(BIN)/vq-jax reconstruct --workdir=$(RUN) --images=photos --out=$(RUN)/photos --compare
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"

@@ -38,7 +38,7 @@ def test_fields_are_replaced_with_and_without_an_equals_sign():
         ("configs/quickstart.py:smok", [], "config variant 'smok' is unknown"),
         (QUICKSTART, ["--config.batchsize=3"], "--config has no field batchsize"),
         (QUICKSTART, ["--config.batch_size=many"], "invalid literal for int()"),
-        (QUICKSTART, ["--workdri=runs"], "there is no flag --workdri; fields look"),
+        (QUICKSTART, ["--workdri=runs"], "no flag --workdri; fields look"),
         (QUICKSTART, ["seven"], "unexpected arguments ['seven']"),
     ],
 )

@@ -2,17 +2,15 @@
 
 import importlib
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+from vq_jax.cli import main
 from vq_jax.cli.main import COMMANDS
 
-MODULES = {
-    name: importlib.import_module(f"vq_jax.cli.{file}")
-    for name, (file, _) in COMMANDS.items()
-}
 REQUIRED = {
     "train": ("--config", "--workdir"),
     "evaluate": ("--workdir",),
@@ -38,28 +36,24 @@ assert not loaded, loaded
 """
 
 
-def test_help_of_every_command_is_fast_and_names_its_flags():
+def test_help_of_every_command_is_fast_and_explains_its_flags():
     done = subprocess.run(
         [sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     overview, *pages = done.stdout.split("usage: vq-jax")[1:]
-    for (name, module), page in zip(MODULES.items(), pages, strict=True):
+    for (name, (file, _)), page in zip(COMMANDS.items(), pages, strict=True):
         assert f"  {name} " in overview
         assert page.startswith(f" {name} [-h]")
-        assert module.__doc__ in page
-        for flag in REQUIRED[name]:
-            assert f"  {flag} " in page
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_flag_is_explained(name):
-    for action in MODULES[name].parser()._actions:
-        assert action.help, action
+        assert importlib.import_module(f"vq_jax.cli.{file}").__doc__ in page
+        flags = re.findall(r"^  (-\S+)", page, re.MULTILINE)
+        assert {*REQUIRED[name], "-h,"} <= set(flags)
+        explained = re.findall(r"^  (-\S+).*(?:  |\n {20,})\w", page, re.MULTILINE)
+        assert explained == flags
 
 
 def test_every_file_with_a_main_is_a_command():
-    folder = pathlib.Path(MODULES["train"].__file__).parent
+    folder = pathlib.Path(main.__file__).parent
     files = {
         path.stem for path in folder.glob("*.py") if "def main(" in path.read_text()
     }

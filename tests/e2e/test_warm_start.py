@@ -14,10 +14,9 @@ def _evaluations(workdir):
 def test_it_starts_at_the_psnr_of_the_run_that_it_comes_from(run, trained, tmp_path):
     code, printed = run(
         "train",
-        "--config=configs/quickstart.py:smoke",
+        "--config=configs/quickstart.py:smoke,patchgan",
         f"--workdir={tmp_path}",
         f"--config.init_from={trained}",
-        "--config.discriminator.name=patchgan",
         "--config.freeze=('encoder',)",
         "--config.num_steps=6",
         "--config.optim.warmup_steps=0",

@@ -16,24 +16,23 @@ def _softplus(x):
 def _definition(name, real, fake):
     """(discriminator, generator) in float64."""
     if name == "hinge":
-        judge = np.maximum(1 - real, 0).mean() + np.maximum(1 + fake, 0).mean()
-        return judge / 2, -fake.mean()
+        total = np.maximum(1 - real, 0).mean() + np.maximum(1 + fake, 0).mean()
+        return total / 2, -fake.mean()
     if name == "vanilla":
-        judge = _softplus(-real).mean() + _softplus(fake).mean()
-        return judge / 2, _softplus(-fake).mean()
+        total = _softplus(-real).mean() + _softplus(fake).mean()
+        return total / 2, _softplus(-fake).mean()
     real, fake = real.mean((1, 2)), fake.mean((1, 2))
     return _softplus(-real).mean() + _softplus(fake).mean(), _softplus(-fake).mean()
 
 
 @pytest.mark.parametrize("name", adversarial.GENERATOR_LOSSES)
 def test_losses_follow_their_definition(name):
-    judge, play = _definition(name, REAL.astype(np.float64), FAKE.astype(np.float64))
+    wanted = _definition(name, REAL.astype(np.float64), FAKE.astype(np.float64))
     real, fake = jnp.asarray(REAL), jnp.asarray(FAKE)
     found = adversarial.DISCRIMINATOR_LOSSES[name](real, fake)
-    np.testing.assert_allclose(found, judge, rtol=1e-6)
-    np.testing.assert_allclose(
-        adversarial.GENERATOR_LOSSES[name](fake), play, rtol=1e-6
-    )
+    np.testing.assert_allclose(found, wanted[0], rtol=1e-6)
+    found = adversarial.GENERATOR_LOSSES[name](fake)
+    np.testing.assert_allclose(found, wanted[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", adversarial.GENERATOR_LOSSES)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from vq_jax.ops import distances
-from vq_jax.testing import reference_codebook
+from vq_jax.testing import reference
 
 # Few shapes, since each one compiles, but every kind: one code, blocks of one code,
 # that divide the codebook, that do not, that overlap by all but one, larger than it.
@@ -27,7 +27,7 @@ def test_blocks_give_the_brute_force_answer_with_ties(shape, seed):
     rng = np.random.default_rng(seed)
     z, codes = _whole_numbers(rng, 9, 2), _whole_numbers(rng, size, 2)
     found = distances.nearest_code(jnp.asarray(z), jnp.asarray(codes), block_size=block)
-    np.testing.assert_array_equal(found, reference_codebook.nearest_code(z, codes))
+    np.testing.assert_array_equal(found, reference.nearest_code(z, codes))
 
 
 @pytest.mark.parametrize("size", [256, 257, 300, 383])
@@ -36,7 +36,7 @@ def test_automatic_blocks_give_the_brute_force_answer_with_ties(size, monkeypatc
     rng = np.random.default_rng(size)
     z, codes = _whole_numbers(rng, 2, 6, 4), _whole_numbers(rng, size, 4)
     found = jax.jit(distances.nearest_code)(z, codes)
-    expected = reference_codebook.nearest_code(z.reshape(-1, 4), codes)
+    expected = reference.nearest_code(z.reshape(-1, 4), codes)
     np.testing.assert_array_equal(found, expected.reshape(2, 6))
     assert expected.max() >= 128  # else the first block alone would do
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vq_jax.errors import InputError
 from vq_jax.ops import distances
-from vq_jax.testing import reference_codebook
+from vq_jax.testing import reference
 
 
 @settings(max_examples=25, deadline=None)
@@ -22,7 +22,7 @@ def test_nearest_code_is_the_definition(n, k, d, seed):
     z = rng.integers(-3, 4, (n, d)).astype(np.float32)
     codebook = rng.integers(-3, 4, (k, d)).astype(np.float32)
     found = distances.nearest_code(jnp.asarray(z), jnp.asarray(codebook))
-    expected = reference_codebook.nearest_code(z, codebook)
+    expected = reference.nearest_code(z, codebook)
     np.testing.assert_array_equal(found, expected)
 
 

@@ -2,9 +2,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import softmax, xlogy
 
 from vq_jax.ops import entropy
-from vq_jax.testing import reference_quantizers
+
+
+def _assignment_entropies(logits: np.ndarray) -> tuple[float, float]:
+    """Mean of the rows' entropies, and entropy of their mean, of softmax(logits)."""
+    probs = softmax(np.float64(logits), axis=1)
+    mean = probs.mean(axis=0)
+    return -xlogy(probs, probs).sum(axis=1).mean(), -xlogy(mean, mean).sum()
+
+
+def _sign_codes(bits: int, scale: float) -> np.ndarray:
+    """All 2^bits codes {-scale, +scale}^bits as rows [k, bits]."""
+    return scale * (2.0 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1)
+
+
+def _orthogonality(codebook: np.ndarray) -> float:
+    """‖EEᵀ - I‖² / k² of unit codes, from the k x k matrix (2112.00384, eq. 2)."""
+    codes = np.float64(codebook)
+    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    return np.sum((codes @ codes.T - np.eye(len(codes))) ** 2) / len(codes) ** 2
 
 
 def _normal(seed, *shape):
@@ -42,9 +61,7 @@ def test_entropies_are_the_definition_in_blocks_of_any_size(max_logits, monkeypa
     ]
     (found, values), (expected, _) = gradients
     logits = np.float64(z) @ np.float64(table)
-    np.testing.assert_allclose(
-        values, reference_quantizers.assignment_entropies(logits), rtol=1e-5
-    )
+    np.testing.assert_allclose(values, _assignment_entropies(logits), rtol=1e-5)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
@@ -81,27 +98,27 @@ def test_codes_without_probability_give_finite_gradients():
 @pytest.mark.parametrize("group", [1, 2, 5, 9])
 def test_bits_have_the_entropies_of_their_whole_table(group):
     z = 0.1 * _normal(0, 20, 5)
-    logits = 2 * 3.0 * np.float64(z) @ reference_quantizers.sign_codes(5, 0.5).T
-    sample, mean = reference_quantizers.assignment_entropies(logits)
+    logits = 2 * 3.0 * np.float64(z) @ _sign_codes(5, 0.5).T
+    sample, mean = _assignment_entropies(logits)
     found_sample, found_mean = entropy.bit_entropies(z, 0.5, 3.0, group)
     np.testing.assert_allclose(found_sample, sample, rtol=1e-5)
     if group >= 5:
         np.testing.assert_allclose(found_mean, mean, rtol=1e-5)
     else:
         parts = [
-            2 * 3.0 * np.float64(part) @ reference_quantizers.sign_codes(width, 0.5).T
+            2 * 3.0 * np.float64(part) @ _sign_codes(width, 0.5).T
             for start in range(0, 5, group)
             for part in [z[:, start : start + group]]
             for width in [part.shape[1]]
         ]
-        sums = sum(reference_quantizers.assignment_entropies(p)[1] for p in parts)
+        sums = sum(_assignment_entropies(p)[1] for p in parts)
         np.testing.assert_allclose(found_mean, sums, rtol=1e-5)
         assert sums > mean  # independence raises an entropy
 
 
 def test_bits_have_the_gradients_of_their_whole_table():
     z = 0.3 * _normal(0, 7, 4)
-    table = 2 * 3.0 * jnp.asarray(reference_quantizers.sign_codes(4, 0.5).T, z.dtype)
+    table = 2 * 3.0 * jnp.asarray(_sign_codes(4, 0.5).T, z.dtype)
 
     def penalty(entropies):
         return entropies[0] - 2 * entropies[1]
@@ -134,7 +151,7 @@ def test_bit_entropies_have_finite_gradients_where_some_bits_are_certain():
 
 def test_orthogonality_is_the_penalty_on_the_whole_matrix():
     codes = _normal(0, 7, 3)
-    expected = reference_quantizers.orthogonality(np.asarray(codes))
+    expected = _orthogonality(np.asarray(codes))
     np.testing.assert_allclose(entropy.orthogonality(codes), expected, rtol=1e-5)
     np.testing.assert_allclose(entropy.orthogonality(9.0 * codes), expected, rtol=1e-5)
     np.testing.assert_allclose(entropy.orthogonality(3.0 * jnp.eye(4)), 0, atol=1e-6)

@@ -2,13 +2,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from vq_jax.ops import gaussian
-from vq_jax.testing import reference
+
+
+def _gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """KL(N(mean, variance) ‖ N(0, 1)) of each image (1312.6114, appendix B)."""
+    mean, log_variance = np.float64(mean), np.float64(log_variance)
+    per_latent = -0.5 * (1 + log_variance - mean**2 - np.exp(log_variance))
+    return per_latent.reshape(len(mean), -1).sum(axis=1)
 
 
 def test_kl_is_the_definition_summed_over_latents():
     rng = np.random.default_rng(0)
     mean, log_variance = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 4, 5))
-    expected = reference.gaussian_kl(mean, log_variance)
+    expected = _gaussian_kl(mean, log_variance)
     found = gaussian.kl_to_standard_normal(
         jnp.asarray(mean, jnp.float32), jnp.asarray(log_variance, jnp.float32)
     )

@@ -6,11 +6,42 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 
 from vq_jax.errors import InputError
 from vq_jax.ops import images as image_ops
 from vq_jax.ops import likelihoods
-from vq_jax.testing import reference
+
+_INTENSITIES = np.arange(256)
+
+
+def _discretized_logistic(mean: np.ndarray, log_scale: np.ndarray) -> np.ndarray:
+    """P(intensity) of all 256 intensities, on a new last axis (PixelCNN++, eq. 2).
+
+    Mean and scale are those of images in [-1, 1].
+    """
+    mean = 127.5 * (np.float64(mean)[..., None] + 1)
+    scale = 127.5 * np.exp(np.float64(log_scale)[..., None])
+    upper = np.where(_INTENSITIES == 255, np.inf, (_INTENSITIES + 0.5 - mean) / scale)
+    lower = np.where(_INTENSITIES == 0, -np.inf, (_INTENSITIES - 0.5 - mean) / scale)
+    # The logistic is symmetric: subtract in the lower tail, where digits remain.
+    return np.where(
+        mean < _INTENSITIES, expit(-lower) - expit(-upper), expit(upper) - expit(lower)
+    )
+
+
+def _categorical(logits: np.ndarray) -> np.ndarray:
+    """P(intensity), a softmax over the last axis (PixelRNN, sec. 2.3)."""
+    logits = logits.astype(np.float64)
+    unnormalised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return unnormalised / unnormalised.sum(axis=-1, keepdims=True)
+
+
+def _logit_laplace(x: np.ndarray, mu: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Density of the logit-Laplace at x in (0, 1) (DALL-E, eq. 2)."""
+    x, mu, b = np.float64(x), np.float64(mu), np.float64(b)
+    return np.exp(-np.abs(logit(x) - mu) / b) / (2 * b * x * (1 - x))
+
 
 WITH_DENSITY = [x for x in likelihoods.ALL if x.nll is not None]
 TWO_PARAMETERS = [likelihoods.DISCRETIZED_LOGISTIC, likelihoods.LOGIT_LAPLACE]
@@ -52,7 +83,7 @@ def test_discretized_logistic_sums_to_one(mean, log_scale):
 def test_discretized_logistic_is_a_difference_of_cdfs(mean, log_scale):
     mean, log_scale = np.asarray([[mean], [log_scale]], np.float32)
     found = nll_of_intensities(likelihoods.DISCRETIZED_LOGISTIC, mean[0], log_scale[0])
-    probs = reference.discretized_logistic(mean, log_scale)[0]
+    probs = _discretized_logistic(mean, log_scale)[0]
     digits = probs > 1e-300  # The definition itself underflows below.
     # Float32 places the mean to 1.5e-5 of a intensity; the narrowest scale is 1 / 8.6.
     np.testing.assert_allclose(
@@ -89,7 +120,7 @@ def test_gradient_moves_the_location_towards_the_image(likelihood):
 def test_categorical_is_the_cross_entropy():
     logits, images = random_inputs(likelihoods.CATEGORICAL)
     found = likelihoods.CATEGORICAL.nll(logits, images)
-    probs = reference.categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
+    probs = _categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
     intensity = np.asarray(image_ops.to_uint8(images)).astype(int)
     expected = -np.log(np.take_along_axis(probs, intensity[..., None], -1)[..., 0])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -97,8 +128,8 @@ def test_categorical_is_the_cross_entropy():
 
 def test_categorical_mean_is_the_expected_intensity():
     logits, _ = random_inputs(likelihoods.CATEGORICAL)
-    probs = reference.categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
-    expected = (probs * reference.INTENSITIES).sum(-1) / 127.5 - 1
+    probs = _categorical(np.asarray(logits).reshape(2, 4, 5, 3, 256))
+    expected = (probs * _INTENSITIES).sum(-1) / 127.5 - 1
     found = likelihoods.CATEGORICAL.mean(logits, 3)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -108,9 +139,9 @@ def test_categorical_mean_is_the_expected_intensity():
 def test_logit_laplace_is_the_density_of_the_mapped_image(mu, log_scale):
     mu, log_scale = np.asarray([[mu], [log_scale]], np.float32)
     found = nll_of_intensities(likelihoods.LOGIT_LAPLACE, mu[0], log_scale[0])
-    x = 0.1 + 0.8 * reference.INTENSITIES / 255
+    x = 0.1 + 0.8 * _INTENSITIES / 255
     b = np.exp(log_scale.astype(np.float64))
-    expected = -np.log(reference.logit_laplace(x, mu, b))
+    expected = -np.log(_logit_laplace(x, mu, b))
     # A distance of float32 logits, good to 1e-6, is divided by b >= 0.05.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=5e-5)
 

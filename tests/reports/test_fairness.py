@@ -1,3 +1,6 @@
+import functools
+from operator import getitem
+
 import pytest
 from ml_collections import ConfigDict
 
@@ -11,11 +14,8 @@ from vq_jax.reports import fairness
 def _configs(variant="vq", **changes):
     other = quickstart.get_config(variant).copy_and_resolve_references().unlock()
     for path, value in changes.items():
-        section, _, field = path.partition("__")
-        if field:
-            other[section][field] = value
-        else:
-            other[section] = value
+        *sections, field = path.split("__")
+        functools.reduce(getitem, sections, other)[field] = value
     return {"one": quickstart.get_config("vq"), "two": other}
 
 
@@ -84,7 +84,7 @@ def test_a_field_that_is_allowed_stands_for_all_below_it():
 def test_the_held_out_images_are_the_same_whatever_is_allowed(field):
     configs = _configs(**{field.replace(".", "__"): 16})
     with pytest.raises(InputError) as error:
-        fairness.check_fair(configs, ("data", "eval"))
+        fairness.check_fair(configs, ("data", "evaluations"))
     assert f"config.{field}" in str(error.value)
     assert "--allow" not in str(error.value)
 

@@ -22,7 +22,7 @@ def task():
 def test_it_takes_a_state_and_gives_what_the_step_gives(task):
     mesh = sharding.make_mesh(data=-1, fsdp=1)
     compiled = compile_step(task, mesh)
-    key, batch = jax.random.key(1), {"image": tiny.batch(8)["image"]}
+    key, batch = jax.random.key(1), {"image": tiny.images(8)}
     state = jax.jit(task.init)(jax.random.key(0))
     _, expected = jax.jit(task.step)(state, batch, key, {})
     placed = jax.device_put(state, sharding.state_shardings(state, mesh))

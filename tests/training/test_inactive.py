@@ -9,7 +9,7 @@ from vq_jax.training import inactive
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("adversarial.weight", r"config.adversarial.weight has .* FILE:patchgan"),
+        ("adversarial.weight", r"config.adversarial.weight has .*FILE:patchgan"),
         ("disc_optim.b1", r"act in a run against a discriminator"),
         ("discriminator.name", r"FILE:patchgan, or :stylegan"),
         ("perceptual.net", r"FILE:perceptual"),

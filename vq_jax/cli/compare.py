@@ -14,73 +14,45 @@ from etils import epath
 
 from vq_jax.cli import arguments, exits
 from vq_jax.cli.configuration import load_config
+from vq_jax.config.renamed import current_path
 from vq_jax.errors import InputError
 
 
 class Candidate(NamedTuple):
-    """One of the configurations that are compared.
+    """A configuration to compare."""
 
-    Attributes:
-        path: of its file, with the variant.
-        name: that the folders of its runs begin with.
-        label: what the report calls it.
-        family: see `reports.runs.Run`.
-    """
-
-    path: str
-    name: str
-    label: str
-    family: str
-
-
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax compare`."""
-    made = shared_parser("compare", __doc__)
-    made.add_argument(
-        "--configs",
-        required=True,
-        help="two or more, as A.py,B.py:vq; a comma within a variant starts no new one",
-    )
-    made.add_argument(
-        "--allow",
-        type=arguments.words,
-        default=[],
-        help="fields of data, generator and batch size that may differ all the same, "
-        "as model.quantizer,data.flip; each stands for all below it",
-    )
-    return made
-
-
-def shared_parser(command: str, text: str) -> arguments.Parser:
-    """The flags of every comparison."""
-    made = arguments.Parser(command, text, arguments.OVERRIDES)
-    made.add_argument("--workdir", required=True, help="folder of report and runs")
-    made.add_argument(
-        "--steps",
-        type=int,
-        help="config.num_steps of all; default: their own, which have to agree",
-    )
-    made.add_argument(
-        "--seeds",
-        type=arguments.numbers,
-        default="0",
-        help="as 0,1,2; each is the seed of a run of every configuration; default: 0",
-    )
-    return made
+    path: str  # of its file, with the variant
+    name: str  # that the folders of its runs begin with
+    label: str  # what the report calls it
+    family: str  # see `reports.runs.Run`
 
 
 def main(argv: Sequence[str]) -> None:
     """Trains what is missing, then writes the report."""
-    args, overrides = parser().parse_known_args(argv[1:])
+    parser = shared_parser("compare", __doc__)
+    parser.add_argument(
+        "--configs", required=True, help="two or more, as A.py,B.py:smoke,vq,C.py"
+    )
+    text = "fields that may differ all the same, as model.quantizer,data.flip"
+    parser.add_argument("--allow", type=arguments.words, default=[], help=text)
+    args, overrides = parser.parse_known_args(argv[1:])
     with exits.clear_errors():
-        for word in overrides:
-            if re.match("--config(=|$)", word):
-                raise InputError(f"{word}: compare takes --configs=A.py,B.py.")
         paths = split_configs(args.configs)
         named = labels(paths)
-        candidates = map(Candidate, paths, names(paths), named, named)
-        signal = compare(argv, args, overrides, list(candidates), args.allow)
+        candidates = list(map(Candidate, paths, names(paths), named, named))
+        allowed = [current_path(name) for name in args.allow]
+        signal = compare(argv, args, overrides, candidates, allowed)
     exits.leave(signal)
+
+
+def shared_parser(command: str, text: str) -> arguments.Parser:
+    """The flags of every comparison."""
+    parser = arguments.Parser(command, text, arguments.OVERRIDES)
+    parser.add_argument("--workdir", required=True, help="folder of report and runs")
+    parser.add_argument("--steps", type=int, help="config.num_steps of all runs")
+    text = "as 0,1,2, each for a run of every configuration; default: 0"
+    parser.add_argument("--seeds", type=arguments.numbers, default="0", help=text)
+    return parser
 
 
 def compare(
@@ -90,29 +62,47 @@ def compare(
     candidates: Sequence[Candidate],
     allowed: Sequence[str],
 ) -> int:
-    """Trains the candidates and writes the report; see `reports.comparison.compare`.
+    """Trains what is missing, then writes the report, which quotes `argv`.
 
-    Args:
-        argv: the command, which the report quotes.
-        args: its flags, those of `shared_parser` at least.
+    `args` has the flags of `shared_parser` at least; `allowed` goes to `check_fair`.
+    Returns 0, or the number of the signal that stopped a run.
     """
-    from vq_jax.reports import comparison, runs
+    from vq_jax.reports import fairness, figures, report, runs
+
+    figures.check_installed()
+    planned = plan(args, overrides, candidates)
+    configs = {run.label: run.config for run in planned[: len(candidates)]}
+    differences = fairness.check_fair(configs, allowed)
+    runs.check_all(planned)
+    console = exits.console()
+    signal = runs.train_all(planned, console)
+    if not signal:
+        command = shlex.join(["vq-jax", *argv])
+        compared = report.Comparison(command, planned, differences, allowed)
+        for path in report.write(args.workdir, compared):
+            console.print(f"wrote {path}", soft_wrap=True)
+    return signal
+
+
+def plan(args, overrides: Sequence[str], candidates: Sequence[Candidate]) -> list:
+    """A `Run` of every candidate with every seed.
+
+    Seed by seed, so that a command that is stopped leaves whole comparisons.
+    """
+    from vq_jax.reports.runs import Run
 
     for word in overrides:
-        if word.startswith("--config.seed"):
-            raise InputError(f"{word}: {argv[0]} takes --seeds=0,1,2.")
+        if re.match(r"--config(=|$|\.seed)", word):
+            raise InputError(f"{word}: a comparison takes --configs and --seeds.")
     if args.steps is not None:
         overrides = [*overrides, f"--config.num_steps={args.steps}"]
-    plan = []
-    for seed in args.seeds:  # so that a stopped command leaves whole comparisons
+    runs = []
+    for seed in args.seeds:
         for path, name, label, family in candidates:
             config = load_config(path, [*overrides, f"--config.seed={seed}"])
             workdir = epath.Path(args.workdir) / f"{name}-{seed}"
-            plan.append(runs.Run(label, family, seed, config, workdir))
-    command = shlex.join(["vq-jax", *argv])
-    return comparison.compare(
-        plan, args.workdir, allowed=allowed, command=command, console=exits.console()
-    )
+            runs.append(Run(label, family, seed, config, workdir))
+    return runs
 
 
 def split_configs(text: str) -> list[str]:

@@ -12,6 +12,11 @@ from ml_collections import ConfigDict, config_flags
 from vq_jax.config.renamed import current_path
 from vq_jax.errors import InputError
 
+# What a configuration file, its variant or an override may raise.
+BAD_CONFIG = (
+    *(flags.Error, AttributeError, KeyError, OSError),
+    *(SyntaxError, TypeError, ValueError),
+)
 OVERRIDE = re.compile(r"(--?(?:no)?config\.)([\w.]+)")
 
 
@@ -72,24 +77,14 @@ def _clear_errors() -> Iterator[None]:
     """Turns what reading a file or parsing overrides raises into an InputError."""
     try:
         yield
-    except flags.UnrecognizedFlagError as error:
-        raise InputError(
-            f"there is no flag --{error.flagname}; fields look like --config.a.b=value."
-        ) from error
-    except (
-        flags.Error,
-        AttributeError,
-        KeyError,
-        OSError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BAD_CONFIG as error:
         raise InputError(_explain(error)) from error
 
 
 def _explain(error: Exception) -> str:
     """The reason alone: config_flags puts reprs and whole tracebacks into messages."""
+    if isinstance(error, flags.UnrecognizedFlagError):
+        return f"no flag --{error.flagname}; fields look like --config.a.b=value."
     text = str(error.args[0] if error.args else error)
     if isinstance(error, AttributeError | KeyError):
         field = text.replace("\\n", " ").replace("\\'", "'").replace("\n", " ")

@@ -11,22 +11,16 @@ from etils import epath
 from vq_jax.cli import arguments, exits
 
 
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax evaluate`."""
-    made = arguments.Parser("evaluate", __doc__)
-    made.add_argument("--workdir", required=True, help="folder of a training run")
-    made.add_argument("--split", help="default: the run's config.data.eval_split")
-    made.add_argument("--data", help="another source than the run's, as folder:PATH")
-    made.add_argument("--batch_size", type=int, help="default: the run's")
-    made.add_argument(
-        "--lpips", help="networks of LPIPS, of alexnet,vgg16; default: the run's"
-    )
-    return made
-
-
 def main(argv: Sequence[str]) -> None:
     """Evaluates the latest checkpoint."""
-    args = parser().parse_args(argv[1:])
+    parser = arguments.Parser("evaluate", __doc__)
+    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    parser.add_argument("--split", help="default: the run's config.data.eval_split")
+    parser.add_argument("--data", help="another source than the run's, as folder:PATH")
+    parser.add_argument("--batch_size", type=int, help="default: the run's")
+    text = "networks of LPIPS, as alexnet,vgg16; default: the run's"
+    parser.add_argument("--lpips", type=arguments.words, help=text)
+    args = parser.parse_args(argv[1:])
     with exits.clear_errors():
         _evaluate(args)
 
@@ -77,7 +71,7 @@ def _apply_flags(config, args) -> str:
         if "batch_size" in section and args.batch_size is not None:
             section.batch_size = args.batch_size
         if "lpips" in section and args.lpips is not None:
-            section.lpips = tuple(net for net in args.lpips.split(",") if net)
+            section.lpips = tuple(args.lpips)
     return name
 
 

@@ -17,25 +17,16 @@ from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_multiple
 
 
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax reconstruct`."""
-    made = arguments.Parser("reconstruct", __doc__)
-    made.add_argument("--workdir", required=True, help="folder of a training run")
-    made.add_argument(
-        "--images",
-        required=True,
-        help="an image, a folder of images, or 'photos': the embedded held-out ones",
-    )
-    made.add_argument("--out", required=True, help="folder for the PNG files")
-    made.add_argument(
-        "--compare", action="store_true", help="put the original on the left"
-    )
-    return made
-
-
 def main(argv: Sequence[str]) -> None:
     """Writes the reconstructions, and says how each image fitted the stride."""
-    args = parser().parse_args(argv[1:])
+    parser = arguments.Parser("reconstruct", __doc__)
+    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    text = "an image, a folder of images, or 'photos': the embedded held-out ones"
+    parser.add_argument("--images", required=True, help=text)
+    parser.add_argument("--out", required=True, help="folder for the PNG files")
+    text = "put the original on the left"
+    parser.add_argument("--compare", action="store_true", help=text)
+    args = parser.parse_args(argv[1:])
     with exits.clear_errors():
         _reconstruct(args)
 
@@ -45,12 +36,15 @@ def _reconstruct(args) -> None:
 
     tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
     out = _make_folder(args.out)
+    compared = []
     for name, image in _images(args.images, out, tokenizer.channels):
         height, width = image.shape[:2]
         padded = pad_to_multiple(image, tokenizer.stride)
         recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
         shown = pictures.side_by_side(image, recon) if args.compare else recon
         path = pictures.write_png(out / f"{name}.png", shown)
+        if args.compare and _embedded(args.images):
+            compared.append(shown)
         fitted = f"a multiple of the stride {tokenizer.stride}"
         if padded.shape != image.shape:
             fitted = (
@@ -60,6 +54,12 @@ def _reconstruct(args) -> None:
         exits.console().print(
             f"wrote {path} ({width}x{height}, {fitted})", soft_wrap=True
         )
+    if compared:
+        path = pictures.write_png(out / "together.png", pictures.stack(compared))
+        exits.console().print(
+            f"wrote {path} (whole photographs, each left of its reconstruction)",
+            soft_wrap=True,
+        )
 
 
 def _images(
@@ -67,7 +67,7 @@ def _images(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name without extension, uint8 [h, w, c]) of each image."""
     path = epath.Path(spec)
-    if spec == "photos" and not path.exists():
+    if _embedded(spec):
         for name, image in photos.held_out_photographs().items():
             yield name, transforms.to_channels(image, channels)
         return
@@ -77,6 +77,10 @@ def _images(
     _check_outputs(files, [out / f"{name}.png" for name in names])
     for name, file in zip(names, files, strict=True):
         yield name, decode.decode_image(file, channels=channels)
+
+
+def _embedded(spec: str) -> bool:
+    return spec == "photos" and not epath.Path(spec).exists()
 
 
 def _check_outputs(files: list[epath.Path], outputs: list[epath.Path]) -> None:

@@ -8,21 +8,16 @@ from collections.abc import Sequence
 from vq_jax.cli import arguments, exits
 
 
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax tokenize`."""
-    made = arguments.Parser("tokenize", __doc__)
-    made.add_argument("--workdir", required=True, help="folder of a training run")
-    made.add_argument("--out", required=True, help="folder for the codes")
-    made.add_argument("--split", help="default: train; of --images, all")
-    given = made.add_mutually_exclusive_group()
-    given.add_argument("--data", help="source, as tfds:NAME; default: the run's own")
-    given.add_argument("--images", help="a folder of images, all of it")
-    return made
-
-
 def main(argv: Sequence[str]) -> None:
     """Writes codes and labels."""
-    args = parser().parse_args(argv[1:])
+    parser = arguments.Parser("tokenize", __doc__)
+    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    parser.add_argument("--out", required=True, help="folder for the codes")
+    parser.add_argument("--split", help="default: train; of --images, all")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--data", help="source, as tfds:NAME; default: the run's own")
+    given.add_argument("--images", help="a folder of images, all of it")
+    args = parser.parse_args(argv[1:])
     with exits.clear_errors():
         _tokenize(args)
 

@@ -9,24 +9,15 @@ from vq_jax.cli import arguments, exits
 from vq_jax.cli.configuration import load_config
 
 
-def parser() -> arguments.Parser:
-    """The flags of `vq-jax train`, and of `python train.py`."""
-    made = arguments.Parser("train", __doc__, arguments.OVERRIDES)
-    made.add_argument(
-        "--config", required=True, help="the experiment, as configs/quickstart.py:smoke"
-    )
-    made.add_argument("--workdir", required=True, help="folder of the run")
-    made.add_argument(
-        "--distributed",
-        action="store_true",
-        help="join the processes of a TPU pod or a cluster, before anything else",
-    )
-    return made
-
-
 def main(argv: Sequence[str]) -> None:
     """Trains, and exits with the run's code."""
-    args, overrides = parser().parse_known_args(argv[1:])
+    parser = arguments.Parser("train", __doc__, arguments.OVERRIDES)
+    text = "the experiment and its variant, as configs/quickstart.py:smoke"
+    parser.add_argument("--config", required=True, help=text)
+    parser.add_argument("--workdir", required=True, help="folder of the run")
+    text = "join the processes of a TPU pod or a cluster, before anything else"
+    parser.add_argument("--distributed", action="store_true", help=text)
+    args, overrides = parser.parse_known_args(argv[1:])
     with exits.clear_errors():
         config = load_config(args.config, overrides)
         if args.distributed:

@@ -1,5 +1,7 @@
 """Image grids."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from etils import epath
 from jaxtyping import UInt8
@@ -26,6 +28,17 @@ def comparison_grid(
 def side_by_side(*images: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Pictures of one size next to each other."""
     return _row(np.stack(images), len(images))
+
+
+def stack(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "h w 3"]:
+    """Pictures of any sizes below each other, white to the right of narrow ones."""
+    width = max(image.shape[1] for image in images)
+    missing = [((0, 0), (0, width - image.shape[1]), (0, 0)) for image in images]
+    rows = [
+        np.pad(image, padding, constant_values=255)
+        for image, padding in zip(images, missing, strict=True)
+    ]
+    return np.concatenate(rows)
 
 
 def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.Path:

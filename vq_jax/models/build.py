@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_choice, choose
+from vq_jax.config.checks import check_choice, check_ranges, choose
 from vq_jax.config.tables import field_names, from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
@@ -62,12 +62,7 @@ QUANTIZERS = {
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
-LIKELIHOODS = {
-    "categorical": likelihoods.CATEGORICAL,
-    "discretized_logistic": likelihoods.DISCRETIZED_LOGISTIC,
-    "logit_laplace": likelihoods.LOGIT_LAPLACE,
-    "pixels": likelihoods.PIXELS,
-}
+LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 
 def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
@@ -77,6 +72,7 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
         InputError: an unknown name or field, or an encoder and a decoder of different
             strides.
     """
+    check_ranges(config, {"code_dim": (1,), "latent_dim": (0,)}, "config.model")
     likelihood = choose(LIKELIHOODS, config.likelihood, "config.model.likelihood")
     out_channels = channels * likelihood.outputs_per_channel
     check_choice(config.dtype, DTYPES, "config.model.dtype")
@@ -109,14 +105,12 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     )
 
 
-def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator | None:
-    """The discriminator that `config.discriminator` describes; None for name "none".
+def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator:
+    """The discriminator that `config.discriminator` describes.
 
     Raises:
         InputError: an unknown name or field.
     """
-    if config.name == "none":
-        return None
     return from_table(DISCRIMINATORS, config, "config.discriminator", dtype=dtype)
 
 

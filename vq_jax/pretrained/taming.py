@@ -37,24 +37,14 @@ def convert_discriminator(
     for norms.
     """
     params, stats = {}, {}
-    last = max(int(name.split(".")[1]) for name in state)
     for name, array in state.items():
         _, index, field = name.split(".")
-        number = (int(index) + 1) // 3 if int(index) != last else (last + 1) // 3
-        kind = (
-            "norm"
-            if array.ndim == 1 and int(index) % 3 == 0 and index != "0"
-            else ("conv")
-        )
-        if field == "num_batches_tracked":
-            continue
+        kind = "norm" if index != "0" and int(index) % 3 == 0 else "conv"
+        layer = f"{kind}_{(int(index) + 1) // 3}"
         if field.startswith("running_"):
-            stats[f"norm_{int(index) // 3}/{field.removeprefix('running_')}"] = array
-        elif kind == "norm":
-            leaf = {"weight": "scale", "bias": "bias"}[field]
-            params[f"norm_{int(index) // 3}/{leaf}"] = array
-        else:
-            path, array = _converted(f"conv_{number}.{field}", array)
+            stats[f"{layer}/{field.removeprefix('running_')}"] = array
+        elif field != "num_batches_tracked":
+            path, array = _converted(f"{layer}.{field}", array)
             params[path] = array
     return params, stats
 

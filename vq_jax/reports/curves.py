@@ -5,17 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from vq_jax.reports import figures
 
-# (title, metric -> style of its line, logarithmic); EVALUATED of the held-out split,
-# the others of training. A panel without any record is left out.
-EVALUATED = (
+# (title, metric -> style of its line, logarithmic); a metric without a slash is of the
+# held-out split. A panel without any record is left out.
+PANELS = (
     ("held-out PSNR, dB", {"psnr": "-"}, False),
     ("held-out SSIM", {"ssim": "-"}, False),
     ("held-out LPIPS-Alex", {"lpips_alexnet": "-"}, False),
     ("held-out LPIPS-VGG", {"lpips_vgg16": "-"}, False),
     ("held-out l1", {"l1": "-"}, True),
     ("held-out l2", {"l2": "-"}, True),
-)
-TRAINED = (
     ("train l1", {"train/l1": "-"}, True),
     ("train l2", {"train/l2": "-"}, True),
     ("train perceptual", {"train/perceptual": "-"}, False),
@@ -37,34 +35,22 @@ def curve(records: Sequence[dict], name: str) -> tuple[list[int], list[float]]:
 
 
 def figure(runs: Mapping[str, Sequence[Sequence[dict]]], split: str):
-    """A panel a metric; of each label's records, a colour a label and a line a seed.
+    """A panel a metric that any run recorded: a colour a label, a line a seed.
 
     Training values are those of single batches, so they scatter.
     """
-    legend = figures.colours(runs)
-    panels = {
-        title: functools.partial(
-            _draw, runs=runs, legend=legend, lines=lines, logarithmic=logarithmic
-        )
-        for title, lines, logarithmic in _shown_panels(runs, split)
-    }
+    recorded = {n for seeds in runs.values() for own in seeds for r in own for n in r}
+    legend, panels = figures.colours(runs), {}
+    for title, metrics, logarithmic in PANELS:
+        lines = {
+            name if "/" in name else f"eval/{split}/{name}": style
+            for name, style in metrics.items()
+        }
+        if recorded & set(lines):
+            panels[title] = functools.partial(
+                _draw, runs=runs, legend=legend, lines=lines, logarithmic=logarithmic
+            )
     return figures.grid(panels, legend)
-
-
-def _shown_panels(
-    runs: Mapping[str, Sequence[Sequence[dict]]], split: str
-) -> list[tuple[str, dict[str, str], bool]]:
-    """(title, name in the records -> style of its line, logarithmic) of what is there.
-
-    A panel is drawn where any run has it: a loss of one configuration alone, too.
-    """
-    evaluated = [
-        (title, {f"eval/{split}/{name}": style for name, style in lines.items()}, log)
-        for title, lines, log in EVALUATED
-    ]
-    everything = [r for seeds in runs.values() for records in seeds for r in records]
-    names = set().union(*everything)
-    return [panel for panel in (*evaluated, *TRAINED) if names & set(panel[1])]
 
 
 def _draw(

@@ -7,9 +7,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
+from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
+from vq_jax.inference.tokenizer import Tokenizer
 from vq_jax.reports import zoom
+from vq_jax.reports.runs import Run
 
+NUM_IMAGES = 6
+CANDIDATES = 8  # held-out images that each of them is chosen from
 ORIGINAL = "original"
 PANEL = 192  # pixels, which small pictures are enlarged to about
 ZOOM = 4  # of details
@@ -17,6 +22,21 @@ MIN_SIDE = 32  # pixels of a detail: of fewer, nobody knows what they show
 BAND = 5  # columns beside the originals; more go below, beside the originals again
 GAP = 4  # white pixels between pictures
 HEADER = 20  # height of the labels above the columns
+
+
+def reconstructions(runs: Sequence[Run]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Held-out images with detail, and by label what the runs make of them.
+
+    Of a family of several sizes it is the last run, which has the most codes.
+    """
+    data = runs[0].config.data
+    spread = pipeline.spread_images(data, data.eval_split, NUM_IMAGES * CANDIDATES)
+    images = zoom.most_detailed(spread, NUM_IMAGES)
+    recons = {}
+    for run in {run.family: run for run in runs}.values():
+        tokenizer = Tokenizer.load(run.workdir, chunk_size=NUM_IMAGES)
+        recons[run.label] = tokenizer.reconstruct(images)
+    return images, recons
 
 
 def picture_rows(
@@ -30,16 +50,12 @@ def picture_rows(
     side, times = detail_size(originals.shape[1])
     factor = max(1, PANEL // originals.shape[1])
     corners = [zoom.detail_corner(image, side) for image in originals]
-    columns = {ORIGINAL: originals, **recons}
     whole, zoomed = {}, {}
-    for label, images in columns.items():
-        colour = pictures.to_rgb(images)
-        pairs = list(zip(colour, corners, strict=True))
-        whole[label] = [zoom.enlarge(image, factor) for image in colour]
-        zoomed[label] = [
-            zoom.enlarge(zoom.crop(image, corner, side), factor * times)
-            for image, corner in pairs
-        ]
+    for label, images in {ORIGINAL: originals, **recons}.items():
+        images = pictures.to_rgb(images)
+        parts = map(zoom.crop, images, corners, [side] * len(images))
+        whole[label] = [zoom.enlarge(image, factor) for image in images]
+        zoomed[label] = [zoom.enlarge(part, factor * times) for part in parts]
     whole[ORIGINAL] = [
         zoom.frame(image, (top * factor, left * factor), side * factor)
         for image, (top, left) in zip(whole[ORIGINAL], corners, strict=True)

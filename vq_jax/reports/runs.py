@@ -8,7 +8,6 @@ from etils import epath
 from ml_collections import ConfigDict
 from rich.console import Console
 
-from vq_jax.data import pipeline
 from vq_jax.models.build import build_autoencoder
 from vq_jax.pretrained.lpips import load_nets
 from vq_jax.reports.tables import SIZE
@@ -23,8 +22,8 @@ class Run:
 
     Attributes:
         label: of its configuration, in the report.
-        family: what a figure over sizes of the codebook joins by a line: runs that
-            differ in that size; the label, where there are none.
+        family: runs of one family are joined by a line in the figure over sizes of the
+            codebook; the label, where there is nothing to join.
         seed: of the run.
         config: its configuration, locked.
         workdir: its folder.
@@ -46,9 +45,10 @@ def check_all(runs: Sequence[Run]) -> None:
     """
     described, nets = [], set()
     for run in runs:
-        nets |= setup.prepare(run.config).nets
+        prepared = setup.prepare(run.config)
+        nets |= prepared.nets
         if run.config.data not in described:
-            pipeline.describe(run.config.data)
+            prepared.task.describe_data()
             described.append(run.config.data)
         if not finished(run):
             checkpoint.check_same_experiment(run.workdir, run.config)

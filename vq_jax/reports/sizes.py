@@ -38,10 +38,10 @@ def _draw(axis, families: Mapping, styles: Mapping, metric: str) -> None:
     axis.set_xlabel(tables.SIZE_HEADING)
     for family, results in families.items():
         points = {
-            own[0][tables.SIZE]: tables.summarise(own, metric)
+            own[0][tables.SIZE]: summary
             for own in tables.group(results, tables.SIZE)
+            if (summary := tables.summarise(own, metric))
         }
-        points = {bits: points[bits] for bits in points if points[bits]}
         if None in points:
             axis.axhline(points[None][0], color=styles[family]["color"], label=family)
         elif points:

@@ -80,14 +80,11 @@ def _table(results: Sequence[dict], *names: str) -> Table:
     for own in group(results, *names):
         words = [str(own[0][name]) for name in names]
         if sized:
-            words.append(_size(own[0][SIZE]))
+            bits = own[0][SIZE]
+            words.append("-" if bits is None else f"2^{bits:.3g}")
         cells = (_cell(own, metric, form) for metric, (_, form) in columns.items())
         rows.append([*words, *cells])
     return Table([*headings, *(heading for heading, _ in columns.values())], rows)
-
-
-def _size(bits: float | None) -> str:
-    return "-" if bits is None else f"2^{bits:.3g}"
 
 
 def _cell(results: Sequence[dict], metric: str, form: str) -> str:

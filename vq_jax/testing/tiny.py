@@ -8,58 +8,45 @@ from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_autoencoder
 
 _VQ = {"name": "vq", "codebook_size": 16}
+_VQ_DATA = {**_VQ, "codebook_init": "data"}
 _EMA = {"name": "vq_ema", "codebook_size": 16}
+_CVQ = {"name": "cvq", "codebook_size": 16}
+_SIMVQ = {"name": "simvq", "codebook_size": 16}
+_GUMBEL = {"name": "gumbel", "codebook_size": 16, "anneal_steps": 4}
+_CLIPPED_FSQ = {"name": "fsq", "levels": (3, 5, 3, 5), "bound": "clip"}
+_TWO_LEVELS = {"name": "residual", "num_levels": 2, "inner": _EMA}
+_SPLIT = {"restart": "split", "restart_threshold": 0.5}
+_NO_LOSSES = {"codebook_weight": 0.0, "commitment_weight": 0.0}
+_PENALTIES = {
+    "entropy_weight": 0.1,
+    "entropy_temperature": 1.0,
+    "orthogonality_weight": 0.1,
+}
 
 # Each family with choices of its options: the contract tests run over all of them.
 QUANTIZERS = {
     "none": {"name": "none"},
     "vq": _VQ,
-    "vq_from_data": {**_VQ, "codebook_init": "data"},
+    "vq_from_data": _VQ_DATA,
     "vq_kmeans": {**_VQ, "codebook_init": "kmeans"},
-    "vq_legacy": {**_VQ, "codebook_init": "data", "beta_mode": "taming_legacy"},
-    "vq_cosine": {**_VQ, "codebook_init": "data", "distance": "cosine"},
-    "vq_rotation": {**_VQ, "codebook_init": "data", "estimator": "rotation"},
-    "vq_diveq": {
-        **_VQ,
-        "codebook_init": "data",
-        "estimator": "diveq",
-        "codebook_weight": 0.0,
-        "commitment_weight": 0.0,
-    },
-    "vq_resample": {**_VQ, "codebook_init": "data", "restart_threshold": 0.5},
-    "vq_split": {
-        **_VQ,
-        "codebook_init": "data",
-        "restart": "split",
-        "restart_threshold": 0.5,
-    },
-    "vq_penalties": {
-        **_VQ,
-        "codebook_init": "data",
-        "entropy_weight": 0.1,
-        "entropy_temperature": 1.0,
-        "orthogonality_weight": 0.1,
-    },
+    "vq_legacy": {**_VQ_DATA, "beta_mode": "taming_legacy"},
+    "vq_cosine": {**_VQ_DATA, "distance": "cosine"},
+    "vq_rotation": {**_VQ_DATA, "estimator": "rotation"},
+    "vq_diveq": {**_VQ_DATA, "estimator": "diveq", **_NO_LOSSES},
+    "vq_resample": {**_VQ_DATA, "restart_threshold": 0.5},
+    "vq_split": {**_VQ_DATA, **_SPLIT},
+    "vq_penalties": {**_VQ_DATA, **_PENALTIES},
     "vq_ema": _EMA,
-    "vq_ema_no_restart": {
-        **_EMA,
-        "restart_threshold": 0.0,
-        "codebook_init": "uniform",
-    },
+    "vq_ema_no_restart": {**_EMA, "restart_threshold": 0.0, "codebook_init": "uniform"},
     "vq_ema_cosine": {**_EMA, "distance": "cosine"},
-    "vq_ema_split": {**_EMA, "restart": "split", "restart_threshold": 0.5},
-    "cvq": {"name": "cvq", "codebook_size": 16},
-    "cvq_random": {"name": "cvq", "codebook_size": 16, "anchor": "random"},
-    "simvq": {"name": "simvq", "codebook_size": 16},
-    "simvq_rotation": {"name": "simvq", "codebook_size": 16, "estimator": "rotation"},
+    "vq_ema_split": {**_EMA, **_SPLIT},
+    "cvq": _CVQ,
+    "cvq_random": {**_CVQ, "anchor": "random"},
+    "simvq": _SIMVQ,
+    "simvq_rotation": {**_SIMVQ, "estimator": "rotation"},
     "ibq": {"name": "ibq", "codebook_size": 16},
-    "gumbel": {"name": "gumbel", "codebook_size": 16, "anneal_steps": 4},
-    "gumbel_hard": {
-        "name": "gumbel",
-        "codebook_size": 16,
-        "anneal_steps": 4,
-        "hard_in_forward": True,
-    },
+    "gumbel": _GUMBEL,
+    "gumbel_hard": {**_GUMBEL, "hard_in_forward": True},
     "soft": {"name": "soft", "codebook_size": 16, "anneal_steps": 4},
     "fsq": {"name": "fsq", "levels": (4, 3, 5, 8)},
     "fsq_atanh": {"name": "fsq", "levels": (4, 3, 5, 8), "bound": "atanh"},
@@ -74,21 +61,11 @@ QUANTIZERS = {
     "residual": {"name": "residual", "num_levels": 3, "inner": _EMA},
     "residual_shared": {"name": "residual", "shared": True, "inner": _VQ},
     "residual_dropout": {"name": "residual", "level_dropout": 0.9, "inner": _EMA},
-    "residual_fsq": {
-        "name": "residual",
-        "inner": {"name": "fsq", "levels": (3, 5, 3, 5), "bound": "clip"},
-    },
+    "residual_fsq": {"name": "residual", "inner": _CLIPPED_FSQ},
     "residual_lfq": {"name": "residual", "inner": {"name": "lfq", "num_bits": 4}},
-    "grouped_residual": {
-        "name": "product",
-        "inner": {"name": "residual", "num_levels": 2, "inner": _EMA},
-    },
+    "grouped_residual": {"name": "product", "inner": _TWO_LEVELS},
     "multi_scale": {"name": "multi_scale", "scales": (1, 2, 4), "inner": _EMA},
-    "multi_scale_vq": {
-        "name": "multi_scale",
-        "scales": (1, 3, 4),
-        "inner": {**_VQ, "codebook_init": "data"},
-    },
+    "multi_scale_vq": {"name": "multi_scale", "scales": (1, 3, 4), "inner": _VQ_DATA},
 }
 
 

@@ -14,7 +14,7 @@ def compile_step(task: Task, mesh: Mesh) -> jax.stages.Compiled:
     States are sharded over the mesh, batches split, keys and networks replicated. The
     state that is passed in is donated. The devices of the mesh may be described ones
     that are not there (`jax.experimental.topologies`): then the result cannot be
-    called, but tells what a step costs.
+    called, but has the cost of a step.
     """
     everywhere = sharding.replicated(mesh)
     key = jax.eval_shape(lambda: jax.random.key(0))

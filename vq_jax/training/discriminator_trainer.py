@@ -77,10 +77,10 @@ class DiscriminatorTrainer:
         return jax.tree.map(lambda n, o: jnp.where(learns, n, o), new, state)
 
     def _loss(self, params, state, stats, images, fakes, key):
-        keys, objective = jax.random.split(key), self.objective
-        balance = state.variables[BALANCE]
-        real, stats = self.logits(params, stats, images, keys[0])
-        fake, stats = self.logits(params, stats, lax.stop_gradient(fakes), keys[1])
+        objective, balance = self.objective, state.variables[BALANCE]
+        real_key, fake_key = jax.random.split(key)
+        real, stats = self.logits(params, stats, images, real_key)
+        fake, stats = self.logits(params, stats, lax.stop_gradient(fakes), fake_key)
         total = loss = objective.of_discriminator(real, fake)
         metrics = {
             "discriminator": loss,
@@ -94,7 +94,7 @@ class DiscriminatorTrainer:
             total += objective.lecam_weight * term
         if objective.r1_weight:
             due = state.step % objective.r1_every == 0
-            again = jax.random.clone(keys[0])
+            again = jax.random.clone(real_key)
             term = lax.cond(
                 due,
                 lambda: adversarial.r1(

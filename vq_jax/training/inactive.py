@@ -2,7 +2,7 @@
 
 A section exists only where it acts, so a field of a missing one is unknown. Within a
 section a field may be idle, such as the momentum of Adam: its default does no harm, but
-to set it by hand is a mistake that the user should hear of.
+to set it by hand is a mistake, which the user should know.
 """
 
 from collections.abc import Callable, Iterable

@@ -45,7 +45,7 @@ def drop_after(workdir: epath.PathLike, step: int) -> None:
 
 
 def evaluation(
-    logged: Sequence[Mapping[str, float]], split: str, step: int
+    logged: Sequence[dict], split: str, step: int
 ) -> dict[str, float] | None:
     """Metrics of a split by name, as evaluated at `step`; None where they were not."""
     prefix = f"eval/{split}/"
@@ -59,7 +59,7 @@ def evaluation(
     return found or None
 
 
-def result(logged: Sequence[Mapping[str, float]], split: str, step: int) -> dict:
+def result(logged: Sequence[dict], split: str, step: int) -> dict:
     """The evaluation at `step`, and the median of `images_per_second` (None of none).
 
     Raises:

@@ -12,7 +12,7 @@ from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.multi_scale import refiner_of
 from vq_jax.ops.resample import bicubic_matrix
 from vq_jax.testing.quantizers import apply, make, update
-from vq_jax.testing.reference_codebook import nearest_code
+from vq_jax.testing.reference import nearest_code
 
 VQ = {"name": "vq", "codebook_size": 16}
 EMA = {"name": "vq_ema", "codebook_size": 16}

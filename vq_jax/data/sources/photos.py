@@ -6,6 +6,7 @@ train or in the test split as a whole, so that no training crop shows a test ima
 
 import functools
 import importlib.util
+import itertools
 import pathlib
 import statistics
 
@@ -126,10 +127,6 @@ class PhotosSource:
 
 def _interleave(tiles: dict[str, list]) -> list[tuple[str, tuple[int, int] | None]]:
     """(name, corner): the first tile of each photograph, then the second, …"""
-    longest = max(len(corners) for corners in tiles.values())
-    return [
-        (name, corners[i])
-        for i in range(longest)
-        for name, corners in tiles.items()
-        if i < len(corners)
-    ]
+    columns = ([(name, c) for c in corners] for name, corners in tiles.items())
+    rows = itertools.zip_longest(*columns)
+    return [record for row in rows for record in row if record is not None]

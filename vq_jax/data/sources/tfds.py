@@ -1,6 +1,7 @@
 """Images from TensorFlow Datasets (TFDS), read without TensorFlow."""
 
 import difflib
+import functools
 
 from etils import epath
 
@@ -28,7 +29,8 @@ class TfdsSource:
     """
 
     def __init__(self, name: str, split: str, *, channels: int = 3, data_dir: str = ""):
-        self._arguments = (name, split, channels, data_dir)
+        arguments = {"channels": channels, "data_dir": data_dir}
+        self._reopen = functools.partial(TfdsSource, name, split, **arguments)
         self.name, self.split, self.channels = f"tfds:{name}", split, channels
         builder = _open_builder(name, data_dir)
         features = [*(builder.info.features or {})]
@@ -41,7 +43,7 @@ class TfdsSource:
 
     def __reduce__(self):
         # Open files cannot be sent to a worker process, which opens its own.
-        return _reopen, self._arguments
+        return self._reopen, ()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -66,10 +68,6 @@ def prepare_command(name: str, data_dir: str = "") -> str:
         f" tfds.builder('{name}'{place}, file_format='array_record')"
         '.download_and_prepare()"'
     )
-
-
-def _reopen(name: str, split: str, channels: int, data_dir: str) -> TfdsSource:
-    return TfdsSource(name, split, channels=channels, data_dir=data_dir)
 
 
 def _open_builder(name: str, data_dir: str):

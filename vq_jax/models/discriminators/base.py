@@ -1,6 +1,9 @@
 """The contract that all discriminators fulfil, and the base class that states it."""
 
 from flax import linen as nn
+from jaxtyping import Array, Float
+
+Images = Float[Array, "b h w c"]
 
 
 class Discriminator(nn.Module):

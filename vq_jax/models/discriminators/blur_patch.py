@@ -4,7 +4,7 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers.blur import blur_pool
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
@@ -30,11 +30,7 @@ class BlurPatchDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self,
-        images: Float[Array, "b h w c"],
-        *,
-        train: bool,
-        init_from_data: bool = False,
+        self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b hp wp"]:
         x = self._conv("conv_in", images, self.base_dim, 5)
         x = jax.nn.leaky_relu(x, 0.1)
@@ -48,4 +44,4 @@ class BlurPatchDiscriminator(Discriminator):
         return self._conv("logits_out", x, 1, 5)[..., 0].astype("float32")
 
     def _conv(self, name, x, channels, size):
-        return torch_conv(x.shape[-1], channels, size, dtype=self.dtype, name=name)(x)
+        return torch_conv(x, channels, size, dtype=self.dtype, name=name)

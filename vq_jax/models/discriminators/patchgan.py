@@ -6,9 +6,10 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers import norms
-from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.models.layers.torch_conv import torch_bias
+from vq_jax.ops import convolution
 
 
 class PatchDiscriminator(Discriminator):
@@ -37,11 +38,7 @@ class PatchDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self,
-        images: Float[Array, "b h w c"],
-        *,
-        train: bool,
-        init_from_data: bool = False,
+        self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b hp wp"]:
         x = self._conv("conv_0", images, self.base_dim, 2, True, train)
         x = jax.nn.leaky_relu(x, 0.2)
@@ -56,15 +53,16 @@ class PatchDiscriminator(Discriminator):
         return x[..., 0].astype("float32")
 
     def _conv(self, name, x, channels, strides, use_bias, train):
-        conv = torch_conv(
-            x.shape[-1],
+        conv = nn.Conv(
             channels,
-            4,
+            (4, 4),
             strides=strides,
             padding=((1, 1), (1, 1)),
             use_bias=use_bias,
             kernel_init=nn.initializers.normal(0.02),
+            bias_init=torch_bias(x.shape[-1] * 4**2),
             dtype=self.dtype,
+            conv_general_dilated=convolution.convolve,
             name=name,
         )
         if self.norm != "spectral":

@@ -7,7 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
-from vq_jax.models.discriminators.base import Discriminator
+from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers.blur import blur_pool
 
 _init = nn.initializers.xavier_uniform()
@@ -31,11 +31,7 @@ class StyleGanDiscriminator(Discriminator):
 
     @nn.compact
     def __call__(
-        self,
-        images: Float[Array, "b h w c"],
-        *,
-        train: bool,
-        init_from_data: bool = False,
+        self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b"]:
         if min(images.shape[1:3]) < 2 ** len(self.multipliers):
             raise InputError(
@@ -58,11 +54,5 @@ class StyleGanDiscriminator(Discriminator):
         return nn.Dense(1, kernel_init=_init, name="logit")(x)[:, 0]
 
     def _conv(self, name, x, channels, size=3, use_bias=True):
-        return nn.Conv(
-            channels,
-            (size, size),
-            use_bias=use_bias,
-            kernel_init=_init,
-            dtype=self.dtype,
-            name=name,
-        )(x)
+        options = {"use_bias": use_bias, "kernel_init": _init, "dtype": self.dtype}
+        return nn.Conv(channels, (size, size), **options, name=name)(x)

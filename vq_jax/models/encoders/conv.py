@@ -40,9 +40,7 @@ class ConvEncoder(nn.Module):
         x = images.astype(self.dtype)
         for i in range(self.num_downsamples):
             channels = self.hidden_dim // 2 if i == 0 else self.hidden_dim
-            x = nn.Conv(channels, (4, 4), strides=(2, 2), padding=1, dtype=self.dtype)(
-                x
-            )
-            x = jax.nn.relu(x)
+            conv = nn.Conv(channels, (4, 4), strides=2, padding=1, dtype=self.dtype)
+            x = jax.nn.relu(conv(x))
         x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(x)
         return ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)

@@ -68,7 +68,7 @@ class AdaptiveGroupNorm(nn.Module):
     def __call__(
         self, x: Float[Array, "b h w c"], z_q: Float[Array, "b hq wq d"]
     ) -> Float[Array, "b h w c"]:
-        code_dim, channels = z_q.shape[-1], x.shape[-1]
+        channels = x.shape[-1]
         if z_q.shape[1:3] == (1, 1):
             raise InputError(
                 "config.model.decoder.adaptive_norm=True needs more than one code an "
@@ -78,8 +78,8 @@ class AdaptiveGroupNorm(nn.Module):
         variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
         mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
         deviation = jnp.sqrt(variance + 1e-6)
-        scale = torch_conv(code_dim, channels, 1, name="gamma")(deviation)
-        bias = torch_conv(code_dim, channels, 1, name="beta")(mean)
+        scale = torch_conv(deviation, channels, 1, name="gamma")
+        bias = torch_conv(mean, channels, 1, name="beta")
         centred, inverse = _standardised(x, self.num_groups, 1e-6)
         return (centred * inverse * scale + bias).astype(self.dtype)
 
@@ -101,17 +101,15 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         mean = self.variable(BATCH_STATS, "mean", jnp.zeros, (channels,))
         var = self.variable(BATCH_STATS, "var", jnp.ones, (channels,))
-        if not train:
-            y = _normalise(x, mean.value, var.value, 1e-5)
-            return y * _row(scale) + _row(bias)
-        batch_mean = jnp.mean(x, axis=(0, 1, 2))
-        batch_var = jnp.var(x, axis=(0, 1, 2))
-        count = x.size // channels
-        if not self.is_initializing() and self.is_mutable_collection(BATCH_STATS):
-            unbiased = batch_var * (count / max(count - 1, 1))
-            mean.value = 0.9 * mean.value + 0.1 * batch_mean
-            var.value = 0.9 * var.value + 0.1 * unbiased
-        y = _normalise(x, batch_mean, batch_var, 1e-5)
+        centre, spread = mean.value, var.value
+        if train:
+            centre, spread = jnp.mean(x, axis=(0, 1, 2)), jnp.var(x, axis=(0, 1, 2))
+            count = x.size // channels
+            if not self.is_initializing() and self.is_mutable_collection(BATCH_STATS):
+                unbiased = spread * (count / max(count - 1, 1))
+                mean.value = 0.9 * mean.value + 0.1 * centre
+                var.value = 0.9 * var.value + 0.1 * unbiased
+        y = (x - _row(centre)) * jax.lax.rsqrt(_row(spread) + 1e-5)
         return y * _row(scale) + _row(bias)
 
 
@@ -160,7 +158,3 @@ def _standardised(x, num_groups: int, epsilon: float):
 
 def _row(vector):
     return vector.reshape(1, 1, 1, -1)
-
-
-def _normalise(x, mean, var, epsilon):
-    return (x - _row(mean)) * jax.lax.rsqrt(_row(var) + epsilon)

@@ -1,5 +1,6 @@
 """Blocks of VQGAN's encoder and decoder (2012.09841v3, appendix, table 7)."""
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -51,19 +52,15 @@ class ResnetBlock(nn.Module):
     ) -> Float[Array, "b h w f"]:
         in_channels, channels = x.shape[-1], self.channels
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
-        norm1, norm2 = (
-            group_norm(self.num_groups, self.dtype, name) for name in ("norm1", "norm2")
-        )
-        hidden = jax.nn.swish(norm1(x))
-        hidden = torch_conv(in_channels, channels, **options, name="conv1")(hidden)
-        hidden = jax.nn.swish(norm2(hidden))
+        norms = {"num_groups": self.num_groups, "dtype": self.dtype}
+        hidden = jax.nn.swish(group_norm(**norms, name="norm1")(x))
+        hidden = torch_conv(hidden, channels, **options, name="conv1")
+        hidden = jax.nn.swish(group_norm(**norms, name="norm2")(hidden))
         hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
-        hidden = torch_conv(channels, channels, **options, name="conv2")(hidden)
+        hidden = torch_conv(hidden, channels, **options, name="conv2")
         if in_channels != channels:
             source = x if self.shortcut == "input" else hidden
-            x = torch_conv(
-                source.shape[-1], channels, 1, **options, name="nin_shortcut"
-            )(source)
+            x = torch_conv(source, channels, 1, **options, name="nin_shortcut")
         return x + hidden
 
 
@@ -83,47 +80,17 @@ class AttentionBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         height, channels = x.shape[1], x.shape[-1]
+        project = functools.partial(
+            torch_conv, channels=channels, size=1, dtype=self.dtype
+        )
         normed = group_norm(self.num_groups, self.dtype, "norm")(x)
         q, k, v = (
-            rearrange(
-                torch_conv(channels, channels, 1, dtype=self.dtype, name=name)(normed),
-                "b h w c -> b (h w) 1 c",
-            )
+            rearrange(project(normed, name=name), "b h w c -> b (h w) 1 c")
             for name in ("q", "k", "v")
         )
         attended = jax.nn.dot_product_attention(q, k, v)
         attended = rearrange(attended, "b (h w) 1 c -> b h w c", h=height)
-        projection = torch_conv(
-            channels, channels, 1, dtype=self.dtype, name="proj_out"
-        )
-        return x + projection(attended)
-
-
-def level_blocks(
-    x: Float[Array, "b h w c"],
-    name: str,
-    channels: int,
-    num_blocks: int,
-    *,
-    block: Callable[..., nn.Module],
-    attention: Callable[..., nn.Module] | None,
-    train: bool,
-) -> Float[Array, "b h w f"]:
-    """Applies the residual blocks of a resolution level, with attention after each.
-
-    It has to be called in a compact module, whose submodules the blocks become, named
-    `NAME_block_{i}` and `NAME_attn_{i}`.
-
-    Args:
-        channels: channels of each block's result.
-        block: a `ResnetBlock` without `channels` and name, a partial.
-        attention: an `AttentionBlock` without name, or None for no attention.
-    """
-    for i in range(num_blocks):
-        x = block(channels, name=f"{name}_block_{i}")(x, train=train)
-        if attention is not None:
-            x = attention(name=f"{name}_attn_{i}")(x)
-    return x
+        return x + project(attended, name="proj_out")
 
 
 class Downsample(nn.Module):
@@ -144,15 +111,8 @@ class Downsample(nn.Module):
         if self.kind == "average":
             return nn.avg_pool(x, (2, 2), strides=(2, 2))
         pad = (0, 1) if self.kind == "conv" else (1, 1)
-        channels = x.shape[-1]
-        return torch_conv(
-            channels,
-            channels,
-            strides=2,
-            padding=(pad, pad),
-            dtype=self.dtype,
-            name="conv",
-        )(x)
+        options = {"strides": 2, "padding": (pad, pad), "dtype": self.dtype}
+        return torch_conv(x, x.shape[-1], **options, name="conv")
 
 
 class Upsample(nn.Module):
@@ -174,8 +134,8 @@ class Upsample(nn.Module):
         channels = x.shape[-1]
         if self.kind == "nearest":
             x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            return torch_conv(channels, channels, dtype=self.dtype, name="conv")(x)
-        x = torch_conv(channels, 4 * channels, dtype=self.dtype, name="conv")(x)
+            return torch_conv(x, channels, dtype=self.dtype, name="conv")
+        x = torch_conv(x, 4 * channels, dtype=self.dtype, name="conv")
         return rearrange(x, "b h w (i j c) -> b (h i) (w j) c", i=2, j=2)
 
 
@@ -203,3 +163,83 @@ class MiddleBlocks(nn.Module):
             if i == 0 and self.attention is not None:
                 x = self.attention(name="attn_1")(x)
         return x
+
+
+class ResnetLevels(nn.Module):
+    """What the residual encoder and decoder have in common: their blocks and sizes.
+
+    Attributes:
+        base_dim: channels are multiples of it; a multiple of `num_groups`.
+        multipliers: channels of each resolution level, in multiples of `base_dim`, from
+            the highest resolution, level 0, to the lowest.
+        num_res_blocks: number of residual blocks in a resolution level.
+        resolution: nominal height of the images, from which the resolution of a level
+            follows for `attention_resolutions`; images may have other sizes.
+        attention_resolutions: resolutions of the levels that have attention after each
+            residual block.
+        middle_attention: whether there is attention in the middle, at the lowest
+            resolution.
+        num_middle_blocks: number of residual blocks in the middle.
+        features_dim: channels on the way between the resolution levels and the latents.
+        shortcut, dropout: see `ResnetBlock`.
+        use_bias: whether residual blocks have biases.
+        num_groups: groups of each GroupNorm. With one channel in a group the norm would
+            remove an image's brightness and colour, so narrow models need fewer groups.
+        dtype: dtype of the convolutions; parameters are float32.
+    """
+
+    base_dim: int = 128
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 2
+    resolution: int = 256
+    attention_resolutions: tuple[int, ...] = (16,)
+    middle_attention: bool = True
+    num_middle_blocks: int = 2
+    features_dim: int = 256
+    shortcut: Shortcut = "input"
+    use_bias: bool = True
+    dropout: float = 0.0
+    num_groups: int = 32
+    dtype: str = "float32"
+
+    @property
+    def downsampling_factor(self) -> int:
+        """Pixels that a position of the latent grid spans, in height and in width."""
+        return 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def norms(self) -> dict:
+        """Fields of all norms."""
+        return {"num_groups": self.num_groups, "dtype": self.dtype}
+
+    @property
+    def block(self) -> Callable[..., ResnetBlock]:
+        """Makes a residual block from its channels and name."""
+        options = {"use_bias": self.use_bias, "dropout": self.dropout, **self.norms}
+        return functools.partial(ResnetBlock, shortcut=self.shortcut, **options)
+
+    def level_blocks(self, x, level: int, name: str, *, train: bool):
+        """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}."""
+        attends = self.resolution >> level in self.attention_resolutions
+        for i in range(self.num_res_blocks):
+            block = self.block(
+                self.base_dim * self.multipliers[level], name=f"{name}_block_{i}"
+            )
+            x = block(x, train=train)
+            if attends:
+                x = AttentionBlock(**self.norms, name=f"{name}_attn_{i}")(x)
+        return x
+
+    def middle_blocks(self, x, *, train: bool):
+        """Applies the blocks at the lowest resolution."""
+        attention = functools.partial(AttentionBlock, **self.norms)
+        return MiddleBlocks(
+            self.num_middle_blocks,
+            block=self.block,
+            attention=attention if self.middle_attention else None,
+            name="mid",
+        )(x, train=train)
+
+    def last_norm(self, x):
+        """swish(GN(x)), which the last convolution takes."""
+        return jax.nn.swish(group_norm(**self.norms, name="norm_out")(x))

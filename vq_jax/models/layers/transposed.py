@@ -32,7 +32,10 @@ class TransposedConv(nn.Module):
         kernel = self.param("kernel", init, (4, 4, c, self.channels))
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
         phases = phase_kernel(kernel).astype(self.dtype)
-        y = _conv3x3(x.astype(self.dtype), phases)
+        layout = ("NHWC", "HWIO", "NHWC")
+        y = lax.conv_general_dilated(
+            x.astype(self.dtype), phases, (1, 1), "SAME", dimension_numbers=layout
+        )
         y = y.reshape(b, h, w, 2, 2, self.channels).transpose(0, 1, 3, 2, 4, 5)
         y = y.reshape(b, 2 * h, 2 * w, self.channels)
         return y + bias.astype(self.dtype).reshape(1, 1, 1, -1)
@@ -57,9 +60,3 @@ def phase_kernel(
 
 def _window(i: int, j: int):
     return ((i, 1 - i), (j, 1 - j), (0, 0), (0, 0))
-
-
-def _conv3x3(x, kernel):
-    return lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )

@@ -25,13 +25,7 @@ class AlexNet(nn.Module):
         ):
             if pooled:
                 x = nn.max_pool(x, (3, 3), strides=(2, 2))
-            conv = nn.Conv(
-                channels,
-                (size, size),
-                strides=stride,
-                padding=((pad, pad), (pad, pad)),
-                name=f"conv_{i}",
-            )
+            conv = nn.Conv(channels, (size, size), stride, pad, name=f"conv_{i}")
             x = jax.nn.relu(conv(x))
             features.append(x)
         return features

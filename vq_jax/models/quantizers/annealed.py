@@ -22,20 +22,17 @@ class AnnealedQuantizer(base.Quantizer):
         anneal: shape of the schedule; "constant" stays at `temperature`.
     """
 
-    codebook_size: int = 512
+    codebook_size: base.Count = 512
     code_dim: int = 64
-    temperature: float = 1.0
-    final_temperature: float = 0.0625
-    anneal_steps: int = 150_000
+    temperature: base.Positive = 1.0
+    final_temperature: base.Positive = 0.0625
+    anneal_steps: base.Natural = 150_000
     anneal: annealing.Shape = "cosine"
 
     learns_from_z_q = True
 
     def setup(self):
-        base.check_range("codebook_size", self.codebook_size, 1)
-        base.check_range("temperature", self.temperature, 1e-6)
-        base.check_range("final_temperature", self.final_temperature, 1e-6)
-        base.check_range("anneal_steps", self.anneal_steps, 0)
+        super().setup()
         self.step = self.variable(base.STATE, "step", lambda: jnp.zeros((), jnp.int32))
 
     def current_temperature(self) -> Float[Array, ""]:

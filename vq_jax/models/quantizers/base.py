@@ -1,11 +1,14 @@
 """The contract that all quantizers fulfil, and the base class that states it."""
 
 import math
+import typing
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jaxtyping import Array, Float
 
 from vq_jax.config import checks
 from vq_jax.typing import Leaf
@@ -21,6 +24,9 @@ CANDIDATES = "candidates"
 """Collection of what restarts take from a training batch, such as vectors. With a batch
 in parts, that of any part will do."""
 
+Latents = Float[Array, "b hq wq d"]
+"""`z_e` or `z_q`: vectors on the latent grid."""
+
 
 @struct.dataclass
 class QuantizerOutput:
@@ -30,6 +36,20 @@ class QuantizerOutput:
     indices: Leaf  # int32 [b, *tokens], in [0, codebook_size); see `tokens_shape`
     loss: Leaf  # float32 []; weighted sum of the family's losses, 0 if it has none
     metrics: Leaf  # dict: name -> float32 []; unweighted, for logs only
+
+
+class Range(NamedTuple):
+    """The values that a field may have: `Annotated[float, Range(0.0, 1.0)]`."""
+
+    low: float
+    high: float = math.inf
+
+
+Natural = Annotated[int, Range(0)]
+Count = Annotated[int, Range(1)]
+Weight = Annotated[float, Range(0.0)]
+Positive = Annotated[float, Range(1e-6)]
+Fraction = Annotated[float, Range(0.0, 1.0)]
 
 
 class Quantizer(nn.Module):
@@ -51,6 +71,14 @@ class Quantizer(nn.Module):
     """
 
     dtype: str = "float32"
+
+    def setup(self):
+        """Raises InputError where a field is out of the range of its annotation."""
+        hints = typing.get_type_hints(type(self), include_extras=True)
+        for field, hint in hints.items():
+            for limits in getattr(hint, "__metadata__", ()):
+                where = f"config.model.quantizer.{field}"
+                checks.check_range(getattr(self, field), *limits, where=where)
 
     @property
     def input_dim(self) -> int:
@@ -117,21 +145,12 @@ class Quantizer(nn.Module):
     def replace_candidates(self, **values) -> None:
         """Sets CANDIDATES, if these are mutable; the last call of a pass wins."""
         for name, value in values.items():
-            self.sow(
-                CANDIDATES,
-                name,
-                value,
-                init_fn=lambda: None,
-                reduce_fn=lambda _, new: new,
-            )
+            self.sow(CANDIDATES, name, value, init_fn=lambda: None, reduce_fn=_last)
 
 
 def _add(old, new):
     return new if old is None else jax.tree.map(jnp.add, old, new)
 
 
-def check_range(
-    field: str, value: float | int, low: float | int, high: float | int = math.inf
-) -> None:
-    """Raises InputError where a field of `config.model.quantizer` is out of range."""
-    checks.check_range(value, low, high, where=f"config.model.quantizer.{field}")
+def _last(_, new):
+    return new

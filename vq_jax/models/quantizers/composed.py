@@ -1,7 +1,15 @@
 """What quantizers that are built on another quantizer have in common."""
 
+import jax
+from flax import linen as nn
+from jax import lax
+
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
+
+# Without the barrier XLA may fuse products with the sums that follow, and round once
+# instead of twice: then `z_q` and `lookup` differ in their last bit.
+exact = lax.optimization_barrier
 
 
 def _of_inner(name: str) -> property:
@@ -26,6 +34,7 @@ class ComposedQuantizer(base.Quantizer):
     needs_data_init = _of_inner("needs_data_init")
 
     def setup(self):
+        super().setup()
         inner = self.template
         if not inner.codebook_size or inner.token_axes[:2] != ("hq", "wq"):
             raise InputError(
@@ -44,3 +53,58 @@ class ComposedQuantizer(base.Quantizer):
 
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
         return self.template.tokens_shape(height, width)
+
+
+class RepeatedQuantizer(ComposedQuantizer):
+    """Several copies of an inner quantizer, for a family to divide `z_e` between.
+
+    The inner quantizer's indices get an axis of copies behind the grid. That axis and
+    the submodules are called AXIS, and the field with their number `num_AXIS`.
+
+    Attributes:
+        shared: whether all copies are one module, with one codebook.
+    """
+
+    shared: bool = False
+
+    AXIS = ""
+
+    def setup(self):
+        super().setup()
+        number = 1 if self.shared else self._count
+        setattr(self, self.AXIS, [self.inner.clone() for _ in range(number)])
+
+    @property
+    def num_codebooks(self) -> int:
+        return self.template.num_codebooks * (1 if self.shared else self._count)
+
+    @property
+    def token_axes(self) -> tuple[str, ...]:
+        inner = self.template.token_axes
+        return (*inner[:2], self.AXIS, *inner[2:])
+
+    def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
+        inner = self.template.tokens_shape(height, width)
+        return (*inner[:2], self._count, *inner[2:])
+
+    def update(self) -> None:
+        for module in getattr(self, self.AXIS):
+            module.update()
+
+    @property
+    def _count(self) -> int:
+        return getattr(self, f"num_{self.AXIS}")
+
+    @nn.nowrap
+    def copies(self) -> tuple[base.Quantizer, ...]:
+        """A quantizer for each place on the axis, the same one where `shared`."""
+        own = getattr(self, self.AXIS)
+        return own * self._count if self.shared else own
+
+
+def means(results: list[base.QuantizerOutput]) -> dict:
+    """Loss and metrics, each the mean over results of quantizers of one family."""
+    return jax.tree.map(
+        lambda *values: sum(values) / len(values),
+        *({"loss": out.loss, "metrics": out.metrics} for out in results),
+    )

@@ -3,8 +3,9 @@
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
+from vq_jax.config import checks
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.ops import digits, estimators, finite_scalar
@@ -32,9 +33,11 @@ class FiniteScalarQuantizer(base.Quantizer):
     index_order: digits.Order = "little"
 
     def setup(self):
+        where = "config.model.quantizer.levels"
         for level in self.levels:
-            base.check_range("levels", level, 2)
-        base.check_range("levels (their product)", self.codebook_size, 2, 2**31 - 1)
+            checks.check_range(level, 2, where=where)
+        where += " (their product)"
+        checks.check_range(self.codebook_size, 2, 2**31 - 1, where=where)
 
     @property
     def codebook_size(self) -> int:
@@ -48,9 +51,7 @@ class FiniteScalarQuantizer(base.Quantizer):
         """L^-level: a level's grid is about as wide as a step of the level before."""
         return tuple(float(count) ** -level for count in self.levels)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         if z_e.shape[-1] != len(self.levels):
             raise InputError(
                 f"z_e has {z_e.shape[-1]} channels but config.model.quantizer.levels="
@@ -65,13 +66,10 @@ class FiniteScalarQuantizer(base.Quantizer):
             self._values(digit),
         )
         return base.QuantizerOutput(
-            z_q=z_q.astype(self.dtype),
-            indices=indices,
-            loss=jnp.zeros(()),
-            metrics={},
+            z_q=z_q.astype(self.dtype), indices=indices, loss=jnp.zeros(()), metrics={}
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         digit = digits.from_index(indices, self.levels, self.index_order)
         return self._values(digit).astype(self.dtype)
 

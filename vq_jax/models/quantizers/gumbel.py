@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
@@ -26,7 +26,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         hard_in_forward: whether a training pass uses a code and not a mixture.
     """
 
-    kl_weight: float = 5e-4
+    kl_weight: base.Weight = 5e-4
     hard_in_forward: bool = False
 
     @property
@@ -35,15 +35,12 @@ class GumbelQuantizer(AnnealedQuantizer):
 
     def setup(self):
         super().setup()
-        base.check_range("kl_weight", self.kl_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
         init = nn.initializers.normal(1.0)  # as torch's Embedding
         self.codes = self.param("codes", init, shape, jnp.float32)
         self.logits = nn.Dense(self.codebook_size, dtype="float32")
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         logits = self.logits(z_e.astype(jnp.float32))
         log_q = jax.nn.log_softmax(logits)
         kl = jnp.sum(jnp.exp(log_q) * (log_q + jnp.log(self.codebook_size)), axis=-1)
@@ -63,7 +60,7 @@ class GumbelQuantizer(AnnealedQuantizer):
             },
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes[indices].astype(self.dtype)
 
     def _relaxed(self, logits, noise):

@@ -1,7 +1,7 @@
 """No quantisation: the baseline with continuous latents."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
@@ -16,9 +16,7 @@ class IdentityQuantizer(base.Quantizer):
 
     codebook_size = 0
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         return base.QuantizerOutput(
             z_q=z_e.astype(self.dtype),
             indices=jnp.zeros(z_e.shape[:-1], jnp.int32),
@@ -26,7 +24,7 @@ class IdentityQuantizer(base.Quantizer):
             metrics={},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         """Raises InputError, since there are no codes."""
         raise InputError(
             "quantizer 'none' has no codes to look up; use reconstruct, or train with "

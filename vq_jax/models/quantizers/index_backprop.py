@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.models.quantizers import base
 from vq_jax.ops import entropy
@@ -28,26 +28,22 @@ class IndexBackpropagationQuantizer(base.Quantizer):
         entropy_temperature: τ of p = softmax(logits / τ) in the entropy term.
     """
 
-    codebook_size: int = 512
+    codebook_size: base.Count = 512
     code_dim: int = 64
-    commitment_weight: float = 0.25
+    commitment_weight: base.Weight = 0.25
     entropy_weight: float = 0.05
-    entropy_temperature: float = 0.01
+    entropy_temperature: base.Positive = 0.01
 
     hard_in_training = True
     learns_from_z_q = True
 
     def setup(self):
-        base.check_range("codebook_size", self.codebook_size, 1)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
+        super().setup()
         shape = (self.codebook_size, self.code_dim)
         init = nn.initializers.normal(self.code_dim**-0.5)
         self.codes = self.param("codes", init, shape, jnp.float32)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z = z_e.astype(jnp.float32)
         logits = self._logits(z)
         indices = jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -63,13 +59,10 @@ class IndexBackpropagationQuantizer(base.Quantizer):
             z_q=z_q.astype(self.dtype),
             indices=indices,
             loss=loss + penalty,
-            metrics={
-                "commitment": commitment,
-                **entropies,
-            },
+            metrics={"commitment": commitment, **entropies},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes[indices].astype(self.dtype)
 
     def _logits(self, z):

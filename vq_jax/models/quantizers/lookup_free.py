@@ -1,5 +1,7 @@
 """Lookup-free quantisation (LFQ): each channel of the latents gives one bit."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
@@ -33,20 +35,14 @@ class LookupFreeQuantizer(base.Quantizer):
         entropy_group_bits: bits in a group; memory grows as 2^bits.
     """
 
-    num_bits: int = 10
-    scale: float = 1.0
+    num_bits: Annotated[int, base.Range(1, 30)] = 10
+    scale: base.Positive = 1.0
     bit_order: digits.Order = "little"
-    commitment_weight: float = 0.25
+    commitment_weight: base.Weight = 0.25
     entropy_weight: float = 0.1
     entropy_gamma: float = 1.0
     inverse_temperature: float = 100.0
-    entropy_group_bits: int = 9
-
-    def setup(self):
-        base.check_range("num_bits", self.num_bits, 1, 30)
-        base.check_range("scale", self.scale, 1e-6)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("entropy_group_bits", self.entropy_group_bits, 1, 20)
+    entropy_group_bits: Annotated[int, base.Range(1, 20)] = 9
 
     @property
     def codebook_size(self) -> int:
@@ -68,9 +64,7 @@ class LookupFreeQuantizer(base.Quantizer):
         """Absolute value of each channel of a code."""
         return self.scale
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         if z_e.shape[-1] != self.num_bits:
             raise InputError(
                 f"z_e has {z_e.shape[-1]} channels but config.model.quantizer.num_bits="
@@ -86,13 +80,10 @@ class LookupFreeQuantizer(base.Quantizer):
             z_q=estimators.straight_through(z, codes).astype(self.dtype),
             indices=indices,
             loss=self.commitment_weight * commitment + penalty,
-            metrics={
-                "commitment": commitment,
-                **entropies,
-            },
+            metrics={"commitment": commitment, **entropies},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         bits = digits.from_index(indices, (2,) * self.num_bits, self.bit_order)
         return self._codes(bits).astype(self.dtype)
 

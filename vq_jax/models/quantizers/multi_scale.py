@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.models.quantizers.composed import ComposedQuantizer
+from vq_jax.models.quantizers.composed import ComposedQuantizer, exact
 from vq_jax.ops import estimators, resample
 
 
@@ -39,10 +39,10 @@ class MultiScaleQuantizer(ComposedQuantizer):
     """
 
     scales: tuple[int, ...] = (1, 2, 4, 8, 16)
-    num_refiners: int = 4
-    refine_ratio: float = 0.5
-    commitment_weight: float = 0.25
-    codebook_weight: float = 1.0
+    num_refiners: base.Natural = 4
+    refine_ratio: base.Fraction = 0.5
+    commitment_weight: base.Weight = 0.25
+    codebook_weight: base.Weight = 1.0
 
     def setup(self):
         super().setup()
@@ -52,10 +52,6 @@ class MultiScaleQuantizer(ComposedQuantizer):
                 "position and codes that learn from their own loss: vq, vq_ema, cvq or "
                 f"simvq, not {type(self.template).__name__}."
             )
-        base.check_range("num_refiners", self.num_refiners, 0)
-        base.check_range("refine_ratio", self.refine_ratio, 0.0, 1.0)
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         if list(self.scales) != sorted(set(self.scales)) or min(self.scales) < 1:
             raise InputError(
                 f"config.model.quantizer.scales={tuple(self.scales)} must grow, from 1 "
@@ -81,9 +77,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             )
         return (sum(scale**2 for scale in self.scales),)
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         self.tokens_shape(*z_e.shape[1:3])
         z = z_e.astype(jnp.float32)
         fixed_z = lax.stop_gradient(z)
@@ -105,7 +99,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             metrics={"commitment": commitment},  # after the last scale
         )
 
-    def lookup(self, indices: Int[Array, "b t"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b t"]) -> base.Latents:
         count = sum(scale**2 for scale in self.scales)
         if indices.shape[1] != count:
             raise InputError(
@@ -119,7 +113,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
             first += scale**2
         return total.astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.codebook.init_from_data(z_e)
 
     def update(self) -> None:
@@ -128,17 +122,16 @@ class MultiScaleQuantizer(ComposedQuantizer):
     def _enlarged(self, indices, number: int):
         """φ of the codes of scale `number`, enlarged to the full grid."""
         scale, side = self.scales[number], self.scales[-1]
-        codes = _exact(self.codebook.lookup(indices))
+        codes = exact(self.codebook.lookup(indices))
         if scale != side:
             codes = _resized(codes, resample.bicubic_matrix(side, scale))
         if self.refiners:
-            refined = self.refiners[
-                refiner_of(number, len(self.scales), len(self.refiners))
-            ](codes)
-            codes = _exact((1 - self.refine_ratio) * codes) + _exact(
-                self.refine_ratio * _exact(refined)
+            chosen = refiner_of(number, len(self.scales), len(self.refiners))
+            refined = self.refiners[chosen](codes)
+            codes = exact((1 - self.refine_ratio) * codes) + exact(
+                self.refine_ratio * exact(refined)
             )
-        return _exact(codes)
+        return exact(codes)
 
 
 def refiner_of(scale: int, num_scales: int, num_refiners: int) -> int:
@@ -153,13 +146,8 @@ def refiner_of(scale: int, num_scales: int, num_refiners: int) -> int:
     return int(np.argmin(np.abs(ticks - position)))
 
 
-# Without the barrier XLA may fuse products with the sums that follow, and round once
-# instead of twice: then `z_q` and `lookup` differ in their last bit.
-_exact = lax.optimization_barrier
-
-
 def _resized(grid, matrix):
     rows = jnp.einsum("ih,bhwd->biwd", matrix, grid, precision=lax.Precision.HIGHEST)
-    rows = _exact(rows)
+    rows = exact(rows)
     grid = jnp.einsum("jw,biwd->bijd", matrix, rows, precision=lax.Precision.HIGHEST)
-    return _exact(grid)
+    return exact(grid)

@@ -39,19 +39,14 @@ class NearestCodeQuantizer(base.Quantizer):
             It has an effect only where codes are parameters.
     """
 
-    codebook_size: int = 512
+    codebook_size: base.Count = 512
     code_dim: int = 64
     distance: Literal["euclidean", "cosine"] = "euclidean"
     estimator: Literal["straight_through", "rotation", "diveq"] = "straight_through"
-    diveq_variance: float = 5e-3
+    diveq_variance: base.Weight = 5e-3
     entropy_weight: float = 0.0
-    entropy_temperature: float = 0.01
+    entropy_temperature: base.Positive = 0.01
     orthogonality_weight: float = 0.0
-
-    def setup(self):
-        base.check_range("codebook_size", self.codebook_size, 1)
-        base.check_range("diveq_variance", self.diveq_variance, 0.0)
-        base.check_range("entropy_temperature", self.entropy_temperature, 1e-6)
 
     def stored_codes(self) -> Float[Array, "k d"]:
         """The family's codes as they are stored, float32, before normalisation."""
@@ -78,9 +73,7 @@ class NearestCodeQuantizer(base.Quantizer):
         """The codes as they are searched and looked up, float32."""
         return self.normalised(self.stored_codes())
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z, codes = self.normalised(z_e), self.codes()
         indices = distances.nearest_code(z, codes)
         chosen = codes[indices]
@@ -95,7 +88,7 @@ class NearestCodeQuantizer(base.Quantizer):
             metrics={**metrics, **penalties},
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self.codes()[indices].astype(self.dtype)
 
     def normalised(self, x: Float[Array, "*n d"]) -> Float[Array, "*n d"]:
@@ -147,13 +140,8 @@ class RestartingQuantizer(NearestCodeQuantizer):
 
     codebook_init: Literal["uniform", "data", "kmeans"] = "data"
     restart: Literal["resample", "split"] = "resample"
-    restart_threshold: float = 0.1
-    decay: float = 0.99
-
-    def setup(self):
-        super().setup()
-        base.check_range("restart_threshold", self.restart_threshold, 0.0, 1.0)
-        base.check_range("decay", self.decay, 0.0, 1.0)
+    restart_threshold: base.Fraction = 0.1
+    decay: base.Fraction = 0.99
 
     @property
     def needs_data_init(self) -> bool:
@@ -166,7 +154,7 @@ class RestartingQuantizer(NearestCodeQuantizer):
         shape = (self.codebook_size, self.code_dim)
         return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
 
-    def codes_from(self, z_e: Float[Array, "b hq wq d"]) -> Float[Array, "k d"]:
+    def codes_from(self, z_e: base.Latents) -> Float[Array, "k d"]:
         """Initial codes from the latents of the first batch."""
         rows = lax.stop_gradient(self.normalised(z_e)).reshape(-1, self.code_dim)
         choose = kmeans if self.codebook_init == "kmeans" else codebook.sample_vectors

@@ -1,7 +1,7 @@
 """A quantizer between two linear maps: codes have fewer channels than the latents."""
 
 from flax import linen as nn
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.config import checks
 from vq_jax.models.quantizers import base
@@ -35,16 +35,14 @@ class ProjectedQuantizer(ComposedQuantizer):
     def learns_from_z_q(self) -> bool:
         return True  # `project_out` does, whatever the codes do
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         out = self.inner(self.project_in(z_e), train=train)
         return out.replace(z_q=self.project_out(out.z_q).astype(self.dtype))
 
-    def lookup(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b *tokens"]) -> base.Latents:
         return self.project_out(self.inner.lookup(indices)).astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.inner.init_from_data(self.project_in(z_e))
 
     def update(self) -> None:

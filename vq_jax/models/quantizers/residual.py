@@ -2,18 +2,16 @@
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
-from vq_jax.models.quantizers.composed import ComposedQuantizer
-from vq_jax.models.quantizers.product import mean_metrics
+from vq_jax.models.quantizers.composed import RepeatedQuantizer, exact, means
 from vq_jax.ops import estimators
 
 
-class ResidualQuantizer(ComposedQuantizer):
+class ResidualQuantizer(RepeatedQuantizer):
     """The sum of several codes: each residual level quantises what is left of `z_e`.
 
     z_q = Σ q_i, where q_i is the code of z_e - Σ_{j<i} q_j (RQ-VAE 2203.01941, eq.
@@ -30,18 +28,16 @@ class ResidualQuantizer(ComposedQuantizer):
     Attributes:
         inner: the quantizer of one level.
         num_levels: number of residual levels.
-        shared: whether all levels have the same codebook.
-        level_dropout: probability, in [0, 1], that an image loses its last levels.
+        level_dropout: probability that an image loses its last levels.
     """
 
-    num_levels: int = 4
-    shared: bool = False
-    level_dropout: float = 0.0
+    num_levels: base.Count = 4
+    level_dropout: base.Fraction = 0.0
+
+    AXIS = "levels"
 
     def setup(self):
         super().setup()
-        base.check_range("num_levels", self.num_levels, 1)
-        base.check_range("level_dropout", self.level_dropout, 0.0, 1.0)
         if self.template.learns_from_z_q or not self.template.hard_in_training:
             raise InputError(
                 f"{type(self.template).__name__} learns its codes from the gradient of "
@@ -49,66 +45,40 @@ class ResidualQuantizer(ComposedQuantizer):
                 "to be hard and to learn from its own loss: vq, vq_ema, cvq, simvq, "
                 "fsq, lfq or bsq, with estimator straight_through or rotation."
             )
-        count = 1 if self.shared else self.num_levels
-        self.levels = [self.inner.clone() for _ in range(count)]
 
-    @property
-    def num_codebooks(self) -> int:
-        return self.template.num_codebooks * (1 if self.shared else self.num_levels)
-
-    @property
-    def token_axes(self) -> tuple[str, ...]:
-        inner = self.template.token_axes
-        return (*inner[:2], "levels", *inner[2:])
-
-    def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
-        inner = self.template.tokens_shape(height, width)
-        return (*inner[:2], self.num_levels, *inner[2:])
-
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z = z_e.astype(jnp.float32)
         residual, by_level = z, []
-        for i, level in enumerate(self._levels()):
+        for i, level in enumerate(self.copies()):
             scale = self._scale(i)
             out = level(residual / scale, train=train)
-            residual = residual - lax.stop_gradient(_scaled(out.z_q, scale))
+            residual = residual - lax.stop_gradient(exact(out.z_q * scale))
             by_level.append(out)
         indices = jnp.stack([out.indices for out in by_level], axis=3)
         if train and self.level_dropout > 0:
             indices = self._drop(indices)
-        return base.QuantizerOutput(
-            z_q=estimators.straight_through(z, self._sum(indices)).astype(self.dtype),
-            indices=indices,
-            loss=sum(out.loss for out in by_level) / self.num_levels,
-            metrics=mean_metrics(by_level),
-        )
+        z_q = estimators.straight_through(z, self._sum(indices))
+        return base.QuantizerOutput(z_q.astype(self.dtype), indices, **means(by_level))
 
-    def lookup(self, indices: Int[Array, "b hq wq *l"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq *l"]) -> base.Latents:
         return self._sum(indices).astype(self.dtype)
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         """Initialises each level from what the levels before it leave of `z_e`."""
         residual = z_e.astype(jnp.float32)
         for i, level in enumerate(self.levels):
             scale = self._scale(i)
             level.init_from_data(residual / scale)
-            residual = residual - _scaled(
-                level(residual / scale, train=False).z_q, scale
-            )
-
-    def update(self) -> None:
-        for level in self.levels:
-            level.update()
+            code = level(residual / scale, train=False).z_q
+            residual = residual - exact(code * scale)
 
     def _sum(self, indices):
         """The sum of the levels' codes; a negative index adds nothing."""
         total = 0.0
-        for i, level in enumerate(self._levels()):
+        for i, level in enumerate(self.copies()):
             index = indices[:, :, :, i]
             kept = (index >= 0).reshape(*index.shape[:3], -1)[..., :1]
-            code = _scaled(level.lookup(jnp.maximum(index, 0)), self._scale(i))
+            code = exact(level.lookup(jnp.maximum(index, 0)) * self._scale(i))
             total = total + jnp.where(kept, code, 0.0)
         return total
 
@@ -127,14 +97,3 @@ class ResidualQuantizer(ComposedQuantizer):
         """The inner quantizer's `residual_scale`, to broadcast against latents."""
         scale = jnp.asarray(self.template.residual_scale(level), jnp.float32)
         return scale.reshape(1, 1, 1, -1)
-
-    @nn.nowrap
-    def _levels(self):
-        """The quantizer of each level, the same one where they share a codebook."""
-        return self.levels * self.num_levels if self.shared else self.levels
-
-
-def _scaled(code, scale):
-    # Without the barrier XLA may fuse the product with the sum that follows, and round
-    # once instead of twice: then `z_q` and `lookup` differ in their last bit.
-    return lax.optimization_barrier(code * scale)

@@ -21,13 +21,11 @@ class SimVectorQuantizer(NearestCodeQuantizer):
         commitment_weight: β.
     """
 
-    codebook_weight: float = 1.0
-    commitment_weight: float = 0.25
+    codebook_weight: base.Weight = 1.0
+    commitment_weight: base.Weight = 0.25
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
         shape = (self.codebook_size, self.code_dim)
 
         def frozen():

@@ -23,13 +23,12 @@ class SoftQuantizer(AnnealedQuantizer):
         commitment_weight: weight of the commitment; 0, as in the paper, has no loss.
     """
 
-    commitment_weight: float = 0.0
+    commitment_weight: base.Weight = 0.0
 
     hard_in_training = False
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
 
         def initial(key):
             shape = (self.codebook_size, self.code_dim)
@@ -40,9 +39,7 @@ class SoftQuantizer(AnnealedQuantizer):
     def _codes(self) -> Float[Array, "k d"]:
         return self.get_variable("params", "codes")
 
-    def __call__(
-        self, z_e: Float[Array, "b hq wq d"], *, train: bool
-    ) -> base.QuantizerOutput:
+    def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z, codes = z_e.astype(jnp.float32), self._codes()
         indices = distances.nearest_code(z, codes)
         z_q = codes[indices]
@@ -62,12 +59,12 @@ class SoftQuantizer(AnnealedQuantizer):
             },
         )
 
-    def lookup(self, indices: Int[Array, "b hq wq"]) -> Float[Array, "b hq wq d"]:
+    def lookup(self, indices: Int[Array, "b hq wq"]) -> base.Latents:
         return self._codes()[indices].astype(self.dtype)
 
     needs_data_init = True
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         rows = lax.stop_gradient(z_e).astype(jnp.float32).reshape(-1, self.code_dim)
         key = self.make_rng("codebook")
         codes = codebook.sample_vectors(rows, self.codebook_size, key)

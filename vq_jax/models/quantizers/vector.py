@@ -11,7 +11,35 @@ from vq_jax.models.quantizers.nearest import RestartingQuantizer
 from vq_jax.ops import codebook
 
 
-class VectorQuantizer(RestartingQuantizer):
+class TrainedCodesQuantizer(RestartingQuantizer):
+    """A search among codes that are parameters, with the loss of VQ-VAE.
+
+    Attributes:
+        codebook_weight: weight of the codebook loss, 1 in the paper.
+        commitment_weight: β of the paper.
+    """
+
+    codebook_weight: base.Weight = 1.0
+    commitment_weight: base.Weight = 0.25
+    codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
+    restart_threshold: base.Fraction = 0.0
+
+    def setup(self):
+        super().setup()
+        self.param("codes", self.uniform_codes)
+
+    def stored_codes(self) -> Float[Array, "k d"]:
+        # Read again, since `init_from_data` may have replaced the value of `setup`.
+        return self.get_variable("params", "codes")
+
+    def own_losses(self, z, codes):
+        return two_sided_loss(z, codes, self.codebook_weight, self.commitment_weight)
+
+    def init_from_data(self, z_e: base.Latents) -> None:
+        self.put_variable("params", "codes", self.codes_from(z_e))
+
+
+class VectorQuantizer(TrainedCodesQuantizer):
     """Replaces each vector of `z_e` by the nearest code (VQ-VAE 1711.00937v2, eq. 3).
 
     loss = codebook_weight · mean (sg[z_e] - e)² + commitment_weight · mean (z_e -
@@ -20,33 +48,20 @@ class VectorQuantizer(RestartingQuantizer):
     `estimator` says.
 
     Attributes:
-        codebook_weight: weight of the codebook loss, 1 in the paper.
-        commitment_weight: β of the paper.
         beta_mode: "paper" has the loss above. With "taming_legacy" β multiplies the
             other term, as in VQGAN's released code by default: the codes' term then has
             weight codebook_weight · commitment_weight and the encoder's term
             codebook_weight.
     """
 
-    codebook_weight: float = 1.0
-    commitment_weight: float = 0.25
     beta_mode: Literal["paper", "taming_legacy"] = "paper"
-    codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
-    restart_threshold: float = 0.0
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
-        base.check_range("codebook_weight", self.codebook_weight, 0.0)
-        self.param("codes", self.uniform_codes)
         if self.restart_threshold > 0:
             self.counts = self.variable(
                 base.STATE, "counts", jnp.ones, self.codebook_size
             )
-
-    def stored_codes(self) -> Float[Array, "k d"]:
-        # Read again, since `init_from_data` may have replaced the value of `setup`.
-        return self.get_variable("params", "codes")
 
     def own_losses(self, z, codes):
         return two_sided_loss(
@@ -56,9 +71,6 @@ class VectorQuantizer(RestartingQuantizer):
     def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
         if self.restart_threshold > 0:
             super().save_for_update(z, indices)
-
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
-        self.put_variable("params", "codes", self.codes_from(z_e))
 
     def update(self) -> None:
         """Updates the averaged counts and restarts dead codes, if that is asked for."""

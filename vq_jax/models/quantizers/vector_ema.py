@@ -23,11 +23,10 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment_weight: β of the paper.
     """
 
-    commitment_weight: float = 0.25
+    commitment_weight: base.Weight = 0.25
 
     def setup(self):
         super().setup()
-        base.check_range("commitment_weight", self.commitment_weight, 0.0)
         if self.estimator == "diveq":
             raise InputError(
                 "config.model.quantizer.estimator='diveq' learns codes by gradient, "
@@ -46,7 +45,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment = jnp.mean((z - codes) ** 2)
         return self.commitment_weight * commitment, {"commitment": commitment}
 
-    def init_from_data(self, z_e: Float[Array, "b hq wq d"]) -> None:
+    def init_from_data(self, z_e: base.Latents) -> None:
         self.state.value = codebook.new_codebook(self.codes_from(z_e))
 
     def update(self) -> None:

@@ -122,8 +122,8 @@ def _imbalance(objective: AdversarialObjective) -> dict[str, Sign]:
                 m.get("train/adversarial_weight", 0.0) > 0.0
                 and m.get("train/disc_accuracy", 0.0) > 0.99
             ),
-            "the discriminator has won: it tells every patch, and the generator has "
-            "little to learn from it. Lower config.disc_optim.learning_rate, set "
+            "the discriminator has won: it is right for every patch, and its gradient "
+            "says little to the generator. Lower config.disc_optim.learning_rate, set "
             "config.discriminator.norm='spectral', give r1_weight or lecam_weight of "
             "config.adversarial a value, or augment what it sees (augment).",
         ),

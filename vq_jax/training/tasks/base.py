@@ -74,7 +74,7 @@ class Task(abc.ABC):
         return False
 
     def init_from_data(self, state, batch: Mapping, key: jax.Array) -> Any:
-        """The state with whatever starts on data placed on a first batch; pure."""
+        """The state after data-dependent initialisation on a first batch; pure."""
         return state
 
     def init_from_run(self, state, workdir: epath.PathLike) -> tuple[Any, int]:
