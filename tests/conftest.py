@@ -1,8 +1,20 @@
 """Eight simulated CPU devices, JAX's strict checks, programs as users run them."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
-# Before jax is imported; the programs that tests start see one device, as users do.
+# All that stands above the import of jax comes before it. Compiled programs are shared
+# by the workers and by the programs that tests start: most models are the same few.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+# The programs that tests start see one device, as users do.
 DEVICES = "--xla_force_host_platform_device_count=8"
 USER_ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu"}
 if USER_ENVIRONMENT.get("XLA_FLAGS") == DEVICES:  # set by the parent of a test worker

@@ -42,7 +42,7 @@ def test_every_command_is_known():
 
 
 @pytest.mark.parametrize("words", list(_programs()), ids=" ".join)
-def test_the_command_runs(words, run, trained, tmp_path):
+def test_the_command_runs(words, call, trained, tmp_path):
     # The smoke variant, in folders of the test's own; `trained` for later commands.
     smoke = []
     for word in words:
@@ -56,7 +56,7 @@ def test_the_command_runs(words, run, trained, tmp_path):
         trains = words[0] in ("train", "compare")
         workdir = tmp_path / "run" if trains else trained
         smoke.append(re.sub(r"^--workdir=.*", f"--workdir={workdir}", word))
-    code, printed = run(*smoke)
+    code, printed = call(*smoke)
     assert code == 0, printed
 
 

@@ -16,7 +16,7 @@ SHARED = (
     f"--config.num_steps={NUM_STEPS}",
     "--config.checkpoint.every=4",
     "--config.log_every=1",
-    "--config.eval.every=20",
+    "--config.evaluations.reconstruction.every=20",
     "--config.ema_decay=0.9",
     # Room to be interrupted in: accumulation scans, which is slow on a CPU.
     "--config.batch_size=16",
@@ -119,10 +119,10 @@ def test_a_signal_saves_and_says_how_to_go_on(
     _assert_same(tmp_path, uninterrupted("vae"))
 
 
-def test_a_finished_run_says_so_and_changes_nothing(run, uninterrupted):
-    workdir = uninterrupted("vae")
-    before = (workdir / "metrics.jsonl").read_bytes()
-    code, printed = run(*FLAGS["vae"], f"--workdir={workdir}")
+def test_a_finished_run_says_so_and_changes_nothing(call, trained):
+    before = (trained / "metrics.jsonl").read_bytes()
+    flags = ("--config=configs/quickstart.py:smoke", f"--workdir={trained}")
+    code, printed = call("train", *flags)
     assert code == 0
-    assert "has finished 40 steps already" in printed
-    assert (workdir / "metrics.jsonl").read_bytes() == before
+    assert "has finished 20 steps already" in printed
+    assert (trained / "metrics.jsonl").read_bytes() == before

@@ -28,8 +28,8 @@ def test_it_starts_at_the_psnr_of_the_run_that_it_comes_from(run, trained, tmp_p
     assert _evaluations(tmp_path)[6] != origin
 
 
-def test_another_model_is_an_error(run, trained, tmp_path):
-    code, printed = run(
+def test_another_model_is_an_error(call, trained, tmp_path):
+    code, printed = call(
         "train",
         "--config=configs/quickstart.py:smoke,fsq",
         f"--workdir={tmp_path}",

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,8 @@ from vq_jax.testing import tiny
 
 def _init(model, size=16):
     images = image_ops.from_uint8(jnp.asarray(tiny.images(2, size)))
-    return model.init(jax.random.key(0), images, train=False), images
+    init = jax.jit(functools.partial(model.init, train=False))
+    return init(jax.random.key(0), images), images
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Variations of the residual encoder and decoder; tests/parity has VQGAN's own."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,13 +71,15 @@ def test_variations_of_encoder_and_decoder(case):
         (encoder, images, (2, 8, 4, 8)),
         (decoder, _array(2, 8, 4, 8), (2, 16, 8, 3)),
     ):
-        variables = module.init(jax.random.key(0), x, train=False)
+        init = jax.jit(functools.partial(module.init, train=False))
+        variables = init(jax.random.key(0), x)
 
         def loss(params, x, module=module):
             out = module.apply({"params": params}, x, train=False)
             return jnp.sum(out**2), out
 
-        grads, out = jax.grad(loss, has_aux=True)(variables["params"], x)
+        gradient = jax.jit(jax.grad(loss, has_aux=True))
+        grads, out = gradient(variables["params"], x)
         assert out.shape == shape
         assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(grads))
         biased = {
