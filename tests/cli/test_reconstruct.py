@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from vq_jax.cli import reconstruct
+from vq_jax.inference.tokenizer import Tokenizer
 
 PHOTOGRAPHS = {
     "wide": np.full((6, 9, 3), 10, np.uint8),
@@ -20,9 +21,7 @@ def written(monkeypatch, tmp_path):
     tokenizer = types.SimpleNamespace(
         channels=3, stride=4, reconstruct=lambda images: 255 - images
     )
-    monkeypatch.setattr(
-        reconstruct.Tokenizer, "load", lambda workdir, chunk_size: tokenizer
-    )
+    monkeypatch.setattr(Tokenizer, "load", lambda workdir, chunk_size: tokenizer)
     monkeypatch.setattr(reconstruct.photos, "held_out_photographs", lambda: PHOTOGRAPHS)
 
     def run(*flags: str) -> dict[str, np.ndarray]:

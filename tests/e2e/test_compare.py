@@ -172,7 +172,7 @@ def test_the_same_runs_under_other_names_have_the_same_results(
         ("pass", ("--config.no_such=1",), "no_such"),
         ("pass", ("--config.data.source=folder:/no/where",), "/no/where"),
         (
-            "config.losses.update(l1=0.2, l2=1.0)",
+            "config.losses.update(quickstart.get_config().losses)",
             (),
             "quickstart and absolute_error have the same configuration",
         ),
