@@ -14,8 +14,12 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
+# On a busy machine eight threads may meet later than after XLA's 40 s, when it aborts.
+DEVICES = (
+    "--xla_force_host_platform_device_count=8 "
+    "--xla_cpu_collective_call_terminate_timeout_seconds=600"
+)
 # The programs that tests start see one device, as users do.
-DEVICES = "--xla_force_host_platform_device_count=8"
 USER_ENVIRONMENT = {**os.environ, "JAX_PLATFORMS": "cpu"}
 if USER_ENVIRONMENT.get("XLA_FLAGS") == DEVICES:  # set by the parent of a test worker
     del USER_ENVIRONMENT["XLA_FLAGS"]
@@ -64,7 +68,7 @@ def run(start):
 
     def finished(*arguments, **environment):
         process = start(*arguments, **environment)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         return process.returncode, out + err
 
     return finished
