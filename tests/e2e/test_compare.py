@@ -109,9 +109,9 @@ def test_the_same_command_trains_nothing_and_writes_the_same(compared, call):
 @pytest.mark.slow
 def test_another_number_of_steps_needs_another_folder(compared, call):
     _, flags, _ = compared
-    code, printed = call(*flags, "--steps=6")
+    code, printed = call(*flags, "--steps=30")
     assert code == 2
-    assert f"is of a run of {STEPS} steps, not 6" in printed
+    assert f"is of a run of {STEPS} steps, not 30" in printed
 
 
 @pytest.mark.slow
