@@ -11,6 +11,8 @@ SMALL_QUANTIZER = {
     "scales": (1, 2, 4, 8),
     "anneal_steps": 10,
 }
+# The weights of LPIPS are an install of their own, and slow on a CPU.
+SMALL_EVALUATION = {"every": 10, "batch_size": 8, "max_images": 32, "lpips": ()}
 
 
 def shrink(config: ConfigDict) -> None:
@@ -32,11 +34,8 @@ def shrink(config: ConfigDict) -> None:
         small = {k: v for k, v in SMALL_QUANTIZER.items() if k in fields}
         fields.update(small)
     config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
-    config.evaluations.pictures.every = 10
-    # The weights of LPIPS are an install of their own, and slow on a CPU.
-    config.evaluations.reconstruction.update(
-        every=10, batch_size=8, max_images=32, lpips=()
-    )
+    for section in config.evaluations.values():
+        section.update({k: v for k, v in SMALL_EVALUATION.items() if k in section})
     if "perceptual" in config:
         drop_perceptual(config)
         config.losses.l2 = 1.0

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -45,10 +45,17 @@ class Subject:
     split: str
     mesh: Mesh
 
+    def compile(self, function: Callable) -> Callable:
+        """The function compiled, with its results on all devices of the mesh."""
+        return jax.jit(function, out_shardings=sharding.replicated(self.mesh))
+
     def batches(
         self, batch_size: int, *, limit: int | None = None
     ) -> Iterator[dict[str, jax.Array]]:
-        """Every image of the split once, as global arrays; see `eval_batches`."""
+        """Every image of the split once, as {"image", "label", "mask"}, global arrays.
+
+        "image" is uint8 [b, h, w, c]; "mask" [b] is 0 where a row is padding.
+        """
         batches = pipeline.eval_batches(
             self.data,
             self.split,

@@ -81,7 +81,7 @@ class Reconstruction(Evaluation):
                 model.quantizer.num_codebooks,
             )
 
-        return jax.jit(sums, out_shardings=sharding.replicated(self.subject.mesh))
+        return self.subject.compile(sums)
 
     def _bits_per_pixel(self) -> float | None:
         model, size = self.subject.model, self.subject.data.image_size
@@ -115,5 +115,4 @@ class ReconstructionPictures(Evaluation):
             output = self.subject.model.apply(variables, images, train=False)
             return image_ops.to_uint8(output.recon)
 
-        everywhere = sharding.replicated(self.subject.mesh)
-        return jax.jit(reconstruct, out_shardings=everywhere)
+        return self.subject.compile(reconstruct)

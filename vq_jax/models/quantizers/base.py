@@ -77,7 +77,9 @@ class Quantizer(nn.Module):
         hints = typing.get_type_hints(type(self), include_extras=True)
         for field, hint in hints.items():
             for limits in getattr(hint, "__metadata__", ()):
-                where = f"config.model.quantizer.{field}"
+                # Of the model, which gives it to all families that have it.
+                section = "model" if field == "code_dim" else "model.quantizer"
+                where = f"config.{section}.{field}"
                 checks.check_range(getattr(self, field), *limits, where=where)
 
     @property
