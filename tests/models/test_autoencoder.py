@@ -1,5 +1,3 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +10,7 @@ from vq_jax.testing import tiny
 
 def _init(model, size=16):
     images = image_ops.from_uint8(jnp.asarray(tiny.images(2, size)))
-    init = jax.jit(functools.partial(model.init, train=False))
-    return init(jax.random.key(0), images), images
+    return model.init(jax.random.key(0), images, train=False), images
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Variations of the residual encoder and decoder; tests/parity has VQGAN's own."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,15 +69,13 @@ def test_variations_of_encoder_and_decoder(case):
         (encoder, images, (2, 8, 4, 8)),
         (decoder, _array(2, 8, 4, 8), (2, 16, 8, 3)),
     ):
-        init = jax.jit(functools.partial(module.init, train=False))
-        variables = init(jax.random.key(0), x)
+        variables = module.init(jax.random.key(0), x, train=False)
 
         def loss(params, x, module=module):
             out = module.apply({"params": params}, x, train=False)
             return jnp.sum(out**2), out
 
-        gradient = jax.jit(jax.grad(loss, has_aux=True))
-        grads, out = gradient(variables["params"], x)
+        grads, out = jax.grad(loss, has_aux=True)(variables["params"], x)
         assert out.shape == shape
         assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(grads))
         biased = {

@@ -24,15 +24,14 @@ CASES = {
 def _make(case, size=32, dtype="float32"):
     module = build_discriminator(ConfigDict(CASES[case]), dtype)
     images = jnp.asarray(RNG.uniform(-1, 1, (4, size, size, 3)), jnp.float32)
-    init = jax.jit(functools.partial(module.init, train=False))
-    return module, init(jax.random.key(0), images), images
+    return module, module.init(jax.random.key(0), images, train=False), images
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_float32_one_or_a_grid_for_each_image(case, dtype):
     module, variables, images = _make(case, dtype=dtype)
-    logits = jax.jit(functools.partial(module.apply, train=False))(variables, images)
+    logits = module.apply(variables, images, train=False)
     assert logits.dtype == jnp.float32
     assert logits.shape[0] == 4
     assert logits.ndim == (1 if case == "stylegan" else 3)
@@ -48,8 +47,7 @@ def test_gradients_reach_images_and_all_parameters(case):
         logits = module.apply({"params": params, **rest}, images, train=False)
         return jnp.sum(logits**2)
 
-    gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
-    grads = gradient(variables["params"], images)
+    grads = jax.grad(loss, argnums=(0, 1))(variables["params"], images)
     for leaf in jax.tree.leaves(grads):
         assert np.isfinite(leaf).all()
         assert np.abs(leaf).max() > 0.0
@@ -77,7 +75,7 @@ def test_batch_statistics_are_written_in_training_only_where_asked():
 def test_spectral_norm_divides_by_the_largest_singular_value():
     module, variables, images = _make("patchgan_spectral")
     train = functools.partial(module.apply, train=True, mutable=[BATCH_STATS])
-    step = jax.jit(lambda v: {**v, **train(v, images)[1]})
+    step = jax.jit(lambda variables: {**variables, **train(variables, images)[1]})
     for _ in range(200):  # one power iteration each
         variables = step(variables)
     kernel = np.asarray(variables["params"]["conv_1"]["kernel"], np.float64)

@@ -15,18 +15,16 @@ def _make(net, size=(40, 40), channels=3):
         jnp.asarray(RNG.uniform(-1, 1, (2, *size, channels)), jnp.float32)
         for _ in range(2)
     )
-    variables = jax.jit(model.init)(jax.random.key(0), images, others)
-    return model, variables, images, others
+    return model, model.init(jax.random.key(0), images, others), images, others
 
 
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 def test_equal_images_are_at_distance_0_with_gradient_0(net):
     model, variables, images, _ = _make(net)
-    distance = jax.jit(
-        jax.value_and_grad(lambda x, y: jnp.sum(model.apply(variables, x, y)))
-    )
-    for same in (images, jnp.zeros_like(images), jnp.full_like(images, -1.0)):
-        value, grad = distance(same, same)
+    for pair in (images, jnp.zeros_like(images), jnp.full_like(images, -1.0)):
+        value, grad = jax.value_and_grad(
+            lambda x, y: jnp.sum(model.apply(variables, x, y))
+        )(pair, pair)
         assert value == 0.0
         np.testing.assert_array_equal(grad, 0.0)
 
@@ -34,8 +32,8 @@ def test_equal_images_are_at_distance_0_with_gradient_0(net):
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 def test_gradients_at_constant_images_are_finite(net):
     model, variables, images, _ = _make(net)
-    distance = jax.grad(lambda x: jnp.sum(model.apply(variables, x, images)))
-    grad = jax.jit(distance)(jnp.zeros_like(images))
+    constant = jnp.zeros_like(images)
+    grad = jax.grad(lambda x: jnp.sum(model.apply(variables, x, images)))(constant)
     assert np.isfinite(grad).all()
     assert np.abs(grad).max() > 0.0
 
@@ -44,7 +42,7 @@ def test_gradients_at_constant_images_are_finite(net):
 @pytest.mark.parametrize("size", [(28, 28), (8, 64), (1, 1), (33, 47)])
 def test_images_of_any_size_have_a_finite_distance(net, size):
     model, variables, images, others = _make(net, size)
-    value = jax.jit(model.apply)(variables, images, others)
+    value = model.apply(variables, images, others)
     assert value.shape == (2,)
     assert np.isfinite(value).all()
 
