@@ -1,5 +1,7 @@
 """The device mesh; the only file that names its axes."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -12,13 +14,16 @@ DATA, FSDP = "data", "fsdp"
 MIN_SHARDED_SIZE = 2**14
 
 
-def make_mesh(*, data: int, fsdp: int) -> Mesh:
-    """A mesh of `data` x `fsdp` devices; data=-1 takes what is left.
+def make_mesh(
+    *, data: int, fsdp: int, devices: Sequence[jax.Device] | None = None
+) -> Mesh:
+    """A mesh of `data` x `fsdp` devices, by default of all; data=-1 takes what is left.
 
     Raises:
         InputError: the product is not the number of devices.
     """
-    found = jax.device_count()
+    devices = jax.devices() if devices is None else devices
+    found = len(devices)
     if fsdp < 1 or (data == -1 and found % fsdp):
         raise InputError(
             f"config.mesh.fsdp={fsdp} must divide the {found} devices there are."
@@ -30,7 +35,8 @@ def make_mesh(*, data: int, fsdp: int) -> Mesh:
             f"{found}. Set config.mesh.data=-1 to use all devices, or make "
             "config.mesh.data x config.mesh.fsdp equal to their number."
         )
-    return jax.make_mesh(axes, (DATA, FSDP), axis_types=(AxisType.Auto,) * 2)
+    auto = (AxisType.Auto,) * 2
+    return jax.make_mesh(axes, (DATA, FSDP), axis_types=auto, devices=devices)
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, where: str) -> None:

@@ -8,25 +8,24 @@ from configs import vqgan_stability
 from vq_jax import sharding
 from vq_jax.testing import tiny
 from vq_jax.training.compiled import compile_step
-from vq_jax.training.tasks.build import build_task
+from vq_jax.training.setup import prepare
 
 
 @pytest.fixture(scope="module")
-def task():
+def setup():
     config = vqgan_stability.get_config("smoke")
     config.data.image_size = 16
     config.model = tiny.model_config("vq_ema")
-    return build_task(config)
+    return prepare(config)
 
 
-def test_it_takes_a_state_and_gives_what_the_step_gives(task):
-    mesh = sharding.make_mesh(data=-1, fsdp=1)
-    compiled = compile_step(task, mesh)
+def test_it_takes_a_state_and_gives_what_the_step_gives(setup):
+    task, compiled = setup.task, compile_step(setup)
     key, batch = jax.random.key(1), {"image": tiny.images(8)}
     state = jax.jit(task.init)(jax.random.key(0))
     _, expected = jax.jit(task.step)(state, batch, key, {})
-    placed = jax.device_put(state, sharding.state_shardings(state, mesh))
-    batch = sharding.global_batch(batch, mesh)
+    placed = jax.device_put(state, setup.shardings)
+    batch = sharding.global_batch(batch, setup.mesh)
     _, found = compiled(placed, batch, key, {})
     assert found.keys() == expected.keys()
     for name, value in expected.items():

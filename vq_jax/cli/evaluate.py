@@ -43,8 +43,7 @@ def _evaluate(args) -> None:
     task = build_task(config)
     evaluations = task.evaluations(mesh).values()
     everywhere = sharding.replicated(mesh)
-    state = jax.eval_shape(task.init, jax.random.key(0))
-    state = getattr(state, task.model_path) if task.model_path else state
+    state = task.model_state(jax.eval_shape(task.init, jax.random.key(0)))
     variables = load_variables(
         args.workdir,
         step,
@@ -60,18 +59,20 @@ def _evaluate(args) -> None:
 
 def _apply_flags(config, args) -> str:
     """Changes what the flags name; returns the name of the files to write."""
+    from vq_jax.config.tables import update_own
+
     data = config.data
     data.eval_split = name = args.split or data.eval_split
     if args.data and args.data != data.source:
         data.source = args.data
         name = f"{_slug(args.data)}_{data.eval_split}"
+    changes = {"max_images": 0}  # the whole split
+    if args.batch_size is not None:
+        changes["batch_size"] = args.batch_size
+    if args.lpips is not None:
+        changes["lpips"] = tuple(args.lpips)
     for section in config.evaluations.values():
-        if "max_images" in section:
-            section.max_images = 0  # the whole split
-        if "batch_size" in section and args.batch_size is not None:
-            section.batch_size = args.batch_size
-        if "lpips" in section and args.lpips is not None:
-            section.lpips = tuple(args.lpips)
+        update_own(section, changes)
     return name
 
 

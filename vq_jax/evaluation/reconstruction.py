@@ -13,6 +13,7 @@ from vq_jax.config.checks import check_choice, check_range
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
 from vq_jax.evaluation.base import Evaluation, Report
+from vq_jax.inference.tokenizer import reconstruct
 from vq_jax.metrics import accumulate
 from vq_jax.metrics.lpips import lpips
 from vq_jax.models.perceptual.lpips import NETS
@@ -109,10 +110,4 @@ class ReconstructionPictures(Evaluation):
     @functools.cached_property
     def _reconstruct(self) -> Callable:
         """(variables, uint8 [b, h, w, c]) -> uint8 of the same shape, compiled."""
-
-        def reconstruct(variables, images):
-            images = image_ops.from_uint8(images)
-            output = self.subject.model.apply(variables, images, train=False)
-            return image_ops.to_uint8(output.recon)
-
-        return self.subject.compile(reconstruct)
+        return self.subject.compile(functools.partial(reconstruct, self.subject.model))

@@ -6,12 +6,21 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from etils import epath
-from jaxtyping import Int, UInt8
+from jaxtyping import Array, Int, UInt8
 
 from vq_jax.errors import InputError
 from vq_jax.inference.load import load_workdir
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.ops import images as image_ops
+from vq_jax.typing import Variables
+
+
+def reconstruct(
+    model: Autoencoder, variables: Variables, images: UInt8[Array, "n h w c"]
+) -> UInt8[Array, "n h w c"]:
+    """The images as the model reproduces them; pure."""
+    output = model.apply(variables, image_ops.from_uint8(images), train=False)
+    return image_ops.to_uint8(output.recon)
 
 
 class Tokenizer:
@@ -109,12 +118,7 @@ class Tokenizer:
 
     @functools.cached_property
     def _reconstruct(self) -> Callable:
-        def reconstruct(variables, images):
-            images = image_ops.from_uint8(images)
-            output = self._model.apply(variables, images, train=False)
-            return image_ops.to_uint8(output.recon)
-
-        return jax.jit(reconstruct)
+        return jax.jit(functools.partial(reconstruct, self._model))
 
     def _in_chunks(self, fn: Callable, array: np.ndarray) -> np.ndarray:
         if not len(array):

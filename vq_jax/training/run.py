@@ -91,10 +91,10 @@ class _Run:
 
     def train_from(self, state) -> tuple[int, int]:
         """Trains on; returns the number of finished steps, and the stopping signal."""
-        task, mesh, reporter = self.setup.task, self.setup.mesh, self.reporter
+        task, reporter = self.setup.task, self.reporter
         start_step = int(state.step)
         key = rng.stream(jax.random.key(task.config.seed), "train")
-        compiled = compile_step(task, mesh)
+        compiled = compile_step(self.setup)
         rows = header.describe(
             self.setup, compiled, workdir=reporter.workdir, start_step=start_step
         )

@@ -1,6 +1,7 @@
 """A run before any of its work: what follows from its configuration alone, checked."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ class Setup:
 
     Attributes:
         task: the kind of run.
-        mesh: all devices.
+        mesh: the devices.
         evaluations: by the name of their section.
         abstract_state: shapes, dtypes and shardings of the state.
     """
@@ -46,15 +47,19 @@ class Setup:
         return jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
 
 
-def prepare(config: ConfigDict) -> Setup:
-    """Builds everything that `config` describes.
+def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> Setup:
+    """Builds everything that `config` describes, for all devices if none are given.
+
+    They may be described ones that are not there (`jax.experimental.topologies`).
 
     Raises:
         InputError: a value is out of range, or two values do not fit each other.
     """
     check_ranges(config, RANGES, "config")
     checkpoint.check_section(config)
-    mesh = sharding.make_mesh(data=config.mesh.data, fsdp=config.mesh.fsdp)
+    mesh = sharding.make_mesh(
+        data=config.mesh.data, fsdp=config.mesh.fsdp, devices=devices
+    )
     sharding.check_batch_size(config.batch_size, mesh, "config.batch_size")
     parts = config.optim.accumulation
     if parts < 1 or config.batch_size % (parts * mesh.size):

@@ -44,6 +44,10 @@ class Task(abc.ABC):
     def __init__(self, config: ConfigDict):
         self.config = config
 
+    def model_state(self, state) -> Any:
+        """The part of a state at `model_path`."""
+        return getattr(state, self.model_path) if self.model_path else state
+
     @property
     def nets(self) -> tuple[str, ...]:
         """Names of the pretrained networks whose parameters `step` is called with."""
