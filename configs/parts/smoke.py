@@ -3,7 +3,6 @@
 from ml_collections import ConfigDict
 
 from configs.parts.losses import drop_perceptual
-from vq_jax.config.tables import update_own
 
 SMALL_QUANTIZER = {
     "codebook_size": 64,
@@ -31,13 +30,12 @@ def shrink(config: ConfigDict) -> None:
         else:
             part.base_dim, part.features_dim, part.num_groups = 32, 8, 8
             part.multipliers = (1,) * min(3, len(part.multipliers))
-    quantizer = config.model.quantizer
-    update_own(quantizer, SMALL_QUANTIZER)
-    if "inner" in quantizer:
-        update_own(quantizer.inner, SMALL_QUANTIZER)
+    for fields in (config.model.quantizer, config.model.quantizer.get("inner", {})):
+        small = {k: v for k, v in SMALL_QUANTIZER.items() if k in fields}
+        fields.update(small)
     config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
     for section in config.evaluations.values():
-        update_own(section, SMALL_EVALUATION)
+        section.update({k: v for k, v in SMALL_EVALUATION.items() if k in section})
     if "perceptual" in config:
         drop_perceptual(config)
         config.losses.l2 = 1.0

@@ -59,8 +59,6 @@ def _evaluate(args) -> None:
 
 def _apply_flags(config, args) -> str:
     """Changes what the flags name; returns the name of the files to write."""
-    from vq_jax.config.tables import update_own
-
     data = config.data
     data.eval_split = name = args.split or data.eval_split
     if args.data and args.data != data.source:
@@ -72,7 +70,7 @@ def _apply_flags(config, args) -> str:
     if args.lpips is not None:
         changes["lpips"] = tuple(args.lpips)
     for section in config.evaluations.values():
-        update_own(section, changes)
+        section.update({k: v for k, v in changes.items() if k in section})
     return name
 
 

@@ -54,11 +54,6 @@ def check_literals(cls: type, given: Mapping, where: str) -> None:
             check_choice(value, typing.get_args(hints[key]), f"{where}.{key}")
 
 
-def update_own(section: ConfigDict, values: Mapping) -> None:
-    """Sets those of the values whose fields the section has."""
-    section.update({key: v for key, v in values.items() if key in section})
-
-
 def field_names(cls: type) -> set[str]:
     """Names of the fields that a class is configured by."""
     return {f.name for f in dataclasses.fields(cls)} - {"parent", "name"}
