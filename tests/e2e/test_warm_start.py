@@ -11,10 +11,10 @@ def _evaluations(workdir):
     return {r["step"]: r["eval/test/psnr"] for r in records if "eval/test/psnr" in r}
 
 
-def test_it_starts_at_the_psnr_of_the_run_that_it_comes_from(run, trained, tmp_path):
-    code, printed = run(
+def test_it_starts_at_the_psnr_of_the_run_that_it_comes_from(call, trained, tmp_path):
+    code, printed = call(
         "train",
-        "--config=configs/quickstart.py:smoke,patchgan",
+        "--config=configs/quickstart.py:patchgan,smoke",
         f"--workdir={tmp_path}",
         f"--config.init_from={trained}",
         "--config.freeze=('encoder',)",
@@ -24,8 +24,9 @@ def test_it_starts_at_the_psnr_of_the_run_that_it_comes_from(run, trained, tmp_p
     assert code == 0, printed
     assert f"Goes on from the model of {trained}, step 20." in printed
     origin = _evaluations(trained)[20]
-    np.testing.assert_allclose(_evaluations(tmp_path)[0], origin, rtol=1e-6)
-    assert _evaluations(tmp_path)[6] != origin
+    # On eight devices, and compiled otherwise: up to rounding.
+    np.testing.assert_allclose(_evaluations(tmp_path)[0], origin, rtol=1e-5)
+    assert abs(_evaluations(tmp_path)[6] - origin) > 1e-3 * origin
 
 
 def test_another_model_is_an_error(call, trained, tmp_path):

@@ -49,7 +49,7 @@ def test_tiny_nets_and_their_gradient(net):
         value = model.apply({"params": params}, images, others)
         return jnp.sum(value), value
 
-    grad, value = jax.grad(distance, has_aux=True)(images)
+    grad, value = jax.jit(jax.grad(distance, has_aux=True))(images)
     np.testing.assert_allclose(value, golden["value"], rtol=1e-5)
     # Two of 9,990 elements were 1.3e-5 of the scale apart on another processor.
     scale = np.abs(golden["images_grad"]).max()
@@ -63,7 +63,7 @@ def test_real_nets_on_photographs(net):
     image = data.astronaut()[:128, 160:288].astype(np.float32) / 127.5 - 1
     others = [image[::-1], image * 0.5, np.roll(image, 4, 1)]
     images = jnp.asarray(np.stack([image] * 3))
-    value = Lpips(net=net).apply(
+    value = jax.jit(Lpips(net=net).apply)(
         {"params": jax.device_put(load_lpips(net))},
         images,
         jnp.asarray(np.stack(others)),

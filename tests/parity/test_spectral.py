@@ -46,6 +46,7 @@ def test_a_training_pass_its_gradients_and_the_next_pass():
     golden = load("spectral_patchgan")
     module = PatchDiscriminator(base_dim=4, num_layers=2, norm="spectral")
 
+    @jax.jit
     def apply(params, images, stats):
         variables = {"params": params, BATCH_STATS: stats}
         logits, updated = module.apply(
@@ -54,9 +55,8 @@ def test_a_training_pass_its_gradients_and_the_next_pass():
         return jnp.sum(logits**2), (logits, updated[BATCH_STATS])
 
     params, images = _params(), _nhwc(golden["images"])
-    grads, (logits, stats) = jax.grad(apply, argnums=(0, 1), has_aux=True)(
-        params, images, _vectors(golden, "before")
-    )
+    gradients = jax.jit(jax.grad(apply, argnums=(0, 1), has_aux=True))
+    grads, (logits, stats) = gradients(params, images, _vectors(golden, "before"))
     close = np.testing.assert_allclose
     close(logits, golden["logits"][:, 0], rtol=1e-4, atol=1e-6)
     close(grads[1], _nhwc(golden["images_grad"]), rtol=1e-3, atol=1e-6)

@@ -4,6 +4,7 @@ Goldens are float32 on a CPU: sums of up to 300 products in another order, throu
 ten layers, so relative differences of 1e-6 to 1e-5 are rounding.
 """
 
+import functools
 import json
 import math
 
@@ -87,12 +88,12 @@ def disc_state(golden):
 def test_encoder(step_golden, size):
     golden = load(f"vqgan_encoder_{size}")
     params = nested(taming.convert(weights(step_golden, "encoder.")))["encoder"]
-    features, seen = ResnetEncoder(**ENCODER).apply(
-        {"params": params},
-        nhwc(golden["images"]),
+    apply = functools.partial(
+        ResnetEncoder(**ENCODER).apply,
         train=False,
         capture_intermediates=lambda module, _: module.name == "conv_in",
     )
+    features, seen = jax.jit(apply)({"params": params}, nhwc(golden["images"]))
     first = seen["intermediates"]["conv_in"]["__call__"][0]
     close(first, nhwc(golden["conv_in"]))
     close(features, nhwc(golden["features"]), rtol=1e-4, atol=1e-5)
@@ -102,7 +103,8 @@ def test_decoder(step_golden):
     golden = load("vqgan_decoder")
     params = nested(taming.convert(weights(step_golden, "decoder.")))["decoder"]
     decoder = ResnetDecoder(out_channels=3, post_quant=False, **DECODER)
-    outputs = decoder.apply({"params": params}, nhwc(golden["z"]), train=False)
+    apply = jax.jit(functools.partial(decoder.apply, train=False))
+    outputs = apply({"params": params}, nhwc(golden["z"]))
     close(outputs, nhwc(golden["outputs"]), rtol=1e-4, atol=1e-5)
 
 
@@ -119,7 +121,7 @@ def test_patchgan_in_training_and_in_evaluation(step_golden):
         )
         return jnp.sum(logits**2), (logits, updated[BATCH_STATS])
 
-    grad, (logits, stats) = jax.grad(objective, has_aux=True)(images)
+    grad, (logits, stats) = jax.jit(jax.grad(objective, has_aux=True))(images)
     close(logits, golden["logits"][:, 0], rtol=1e-4, atol=1e-5)
     close(grad, nhwc(golden["images_grad"]), rtol=1e-3, atol=1e-4)
     running = {k: v for k, v in golden.items() if "running" in k}

@@ -24,14 +24,15 @@ CASES = {
 def _make(case, size=32, dtype="float32"):
     module = build_discriminator(ConfigDict(CASES[case]), dtype)
     images = jnp.asarray(RNG.uniform(-1, 1, (4, size, size, 3)), jnp.float32)
-    return module, module.init(jax.random.key(0), images, train=False), images
+    init = jax.jit(functools.partial(module.init, train=False))
+    return module, init(jax.random.key(0), images), images
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("case", CASES)
 def test_logits_are_float32_one_or_a_grid_for_each_image(case, dtype):
     module, variables, images = _make(case, dtype=dtype)
-    logits = module.apply(variables, images, train=False)
+    logits = jax.jit(functools.partial(module.apply, train=False))(variables, images)
     assert logits.dtype == jnp.float32
     assert logits.shape[0] == 4
     assert logits.ndim == (1 if case == "stylegan" else 3)
@@ -47,7 +48,8 @@ def test_gradients_reach_images_and_all_parameters(case):
         logits = module.apply({"params": params, **rest}, images, train=False)
         return jnp.sum(logits**2)
 
-    grads = jax.grad(loss, argnums=(0, 1))(variables["params"], images)
+    gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))
+    grads = gradients(variables["params"], images)
     for leaf in jax.tree.leaves(grads):
         assert np.isfinite(leaf).all()
         assert np.abs(leaf).max() > 0.0

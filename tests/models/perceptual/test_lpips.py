@@ -10,30 +10,41 @@ RNG = np.random.default_rng(0)
 
 
 def _make(net, size=(40, 40), channels=3):
+    """The compiled distance, its variables, and two batches of images."""
     model = Lpips(net=net, channels=CHANNELS)
     images, others = (
         jnp.asarray(RNG.uniform(-1, 1, (2, *size, channels)), jnp.float32)
         for _ in range(2)
     )
-    return model, model.init(jax.random.key(0), images, others), images, others
+    variables = jax.jit(model.init)(jax.random.key(0), images, others)
+    return jax.jit(model.apply), variables, images, others
 
 
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 def test_equal_images_are_at_distance_0_with_gradient_0(net):
-    model, variables, images, _ = _make(net)
+    distance, variables, images, _ = _make(net)
+
+    @jax.jit
+    @jax.value_and_grad
+    def value_and_gradient(x, y):
+        return jnp.sum(distance(variables, x, y))
+
     for pair in (images, jnp.zeros_like(images), jnp.full_like(images, -1.0)):
-        value, grad = jax.value_and_grad(
-            lambda x, y: jnp.sum(model.apply(variables, x, y))
-        )(pair, pair)
+        value, grad = value_and_gradient(pair, pair)
         assert value == 0.0
         np.testing.assert_array_equal(grad, 0.0)
 
 
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 def test_gradients_at_constant_images_are_finite(net):
-    model, variables, images, _ = _make(net)
-    constant = jnp.zeros_like(images)
-    grad = jax.grad(lambda x: jnp.sum(model.apply(variables, x, images)))(constant)
+    distance, variables, images, _ = _make(net)
+
+    @jax.jit
+    @jax.grad
+    def gradient(x):
+        return jnp.sum(distance(variables, x, images))
+
+    grad = gradient(jnp.zeros_like(images))
     assert np.isfinite(grad).all()
     assert np.abs(grad).max() > 0.0
 
@@ -41,25 +52,25 @@ def test_gradients_at_constant_images_are_finite(net):
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
 @pytest.mark.parametrize("size", [(28, 28), (8, 64), (1, 1), (33, 47)])
 def test_images_of_any_size_have_a_finite_distance(net, size):
-    model, variables, images, others = _make(net, size)
-    value = model.apply(variables, images, others)
+    distance, variables, images, others = _make(net, size)
+    value = distance(variables, images, others)
     assert value.shape == (2,)
     assert np.isfinite(value).all()
 
 
 def test_grey_images_are_those_with_three_equal_channels():
-    model, variables, images, others = _make("alexnet")
+    distance, variables, images, others = _make("alexnet")
     grey, other = images[..., :1], others[..., :1]
     rgb = (jnp.repeat(x, 3, axis=-1) for x in (grey, other))
     np.testing.assert_array_equal(
-        model.apply(variables, grey, other), model.apply(variables, *rgb)
+        distance(variables, grey, other), distance(variables, *rgb)
     )
 
 
 def test_the_distance_is_symmetric_and_counts_each_pair_alone():
-    model, variables, images, others = _make("vgg16")
-    value = model.apply(variables, images, others)
-    back = model.apply(variables, others, images)
+    distance, variables, images, others = _make("vgg16")
+    value = distance(variables, images, others)
+    back = distance(variables, others, images)
     np.testing.assert_allclose(value, back, rtol=1e-6)
-    alone = model.apply(variables, images[1:], others[1:])
+    alone = distance(variables, images[1:], others[1:])
     np.testing.assert_allclose(value[1:], alone, rtol=1e-5)
