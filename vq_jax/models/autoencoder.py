@@ -2,8 +2,10 @@
 
 import math
 
+import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
@@ -77,7 +79,8 @@ class Autoencoder(nn.Module):
     ) -> AutoencoderOutput:
         head = self._latents(images, train=train)
         quantized = self.quantizer(head.z_e, train=train)
-        outputs = self.decoder(quantized.z_q, train=train)
+        z_q = quantized.z_q if train else _rounded(quantized.z_q)
+        outputs = self.decoder(z_q, train=train)
         recon = self.likelihood.mean(outputs, self.channels)
         return AutoencoderOutput(outputs, recon, quantized, head.kl)
 
@@ -88,7 +91,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
         """Images from code indices: the very `recon` of the evaluation pass."""
-        outputs = self.decoder(self.quantizer.lookup(indices), train=False)
+        z_q = _rounded(self.quantizer.lookup(indices))
+        outputs = self.decoder(z_q, train=False)
         return self.likelihood.mean(outputs, self.channels)
 
     def init_codebook_from_data(self, images: Float[Array, "b h w c"]) -> None:
@@ -107,3 +111,15 @@ class Autoencoder(nn.Module):
                 f"{self.channels}; convert them, or set config.data.channels."
             )
         return self.head(self.encoder(images, train=train), train=train)
+
+
+def _rounded(z_q: Leaf) -> Leaf:
+    """The latents as their dtype holds them, for evaluation.
+
+    A compiler may leave out a rounding to bfloat16 where float32 follows. XLA did so in
+    one of `__call__` and `decode` (jax 0.10, CPU), and codes gave other images.
+    """
+    precision = jnp.finfo(z_q.dtype)
+    wide = z_q.astype(jnp.float32)
+    exact = lax.reduce_precision(wide, precision.nexp, precision.nmant)
+    return exact.astype(z_q.dtype)

@@ -86,17 +86,19 @@ def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype):
 
 
 @pytest.fixture
-def optimised():
-    """As users compile; other tests do so without most optimisations."""
+def as_users():
+    """`jax.jit` as users have it; other tests compile faster, optimising less."""
     jax.config.update("jax_disable_most_optimizations", False)
-    yield
+    yield functools.partial(
+        jax.jit, compiler_options={"xla_cpu_use_fusion_emitters": True}
+    )
     jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("case", CODED)
-def test_lookup_is_the_forward_pass_in_optimised_programs(case, dtype, optimised):
+def test_lookup_is_the_forward_pass_in_optimised_programs(case, dtype, as_users):
     # In float32, too: a decoder may read z_q before it is rounded to bfloat16.
     module, variables, z_e = _made(case, dtype)
 
@@ -107,9 +109,9 @@ def test_lookup_is_the_forward_pass_in_optimised_programs(case, dtype, optimised
         out = apply(module, variables, z_e, train=train)
         return out.indices, read(out.z_q)
 
-    lookup = jax.jit(lambda v, i: read(module.apply(v, i, method="lookup")))
+    lookup = as_users(lambda v, i: read(module.apply(v, i, method="lookup")))
     for train in (True, False) if module.hard_in_training else (False,):
-        compiled = jax.jit(functools.partial(forward, train=train))
+        compiled = as_users(functools.partial(forward, train=train))
         indices, expected = compiled(variables, z_e)
         for found, wanted in zip(lookup(variables, indices), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
