@@ -1,8 +1,10 @@
+import errno
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from etils import epath
 
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
@@ -97,6 +99,23 @@ def test_resumed_iterator_goes_on_exactly(data_config, stop):
     fresh.set_state(state)
     assert_same(take(fresh, 4), expected)
     assert len(json.dumps(state)) < 200
+
+
+def test_a_position_in_other_records_is_warned_of(data_config, numbered_folder, caplog):
+    spec = numbered_folder(12)
+    config = data_config(source=spec, train_split="all")
+    state = pipeline.train_batches(config, seed=0, batch_size=4).get_state()
+    same = pipeline.train_batches(config, seed=0, batch_size=4)
+    same.set_state(state)
+    same.set_state({"next_index": 4})  # of a version that kept no fingerprint
+    assert not caplog.records
+    folder = pathlib.Path(spec.removeprefix("folder:"))
+    (folder / "0003.png").rename(folder / "new.png")
+    other = pipeline.train_batches(config, seed=0, batch_size=4)
+    other.set_state(state)
+    (warning,) = caplog.records
+    assert "has changed since the checkpoint: then 12 images" in warning.getMessage()
+    assert len(next(other)["image"]) == 4
 
 
 @pytest.mark.parametrize("process_count", [2, 3])
@@ -240,6 +259,23 @@ def test_a_folder_of_broken_images_ends(data_config, numbered_folder):
     config = data_config(source=spec, train_split="all", on_error="skip")
     with pytest.raises(InputError, match="all 3 images are broken"):
         next(pipeline.train_batches(config, seed=0, batch_size=2))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "Stale"), MemoryError()])
+def test_what_goes_wrong_in_reading_is_skipped(
+    data_config, numbered_folder, monkeypatch, error
+):
+    config = data_config(source=numbered_folder(4), on_error="skip")
+
+    def read_bytes(path):
+        if path.name == "0002.png":
+            raise error
+        with open(path, "rb") as file:
+            return file.read()
+
+    monkeypatch.setattr(type(epath.Path("x")), "read_bytes", read_bytes)
+    (batch,) = pipeline.eval_batches(config, "all", batch_size=4)
+    np.testing.assert_array_equal(batch["mask"], [1, 1, 0, 1])
 
 
 @pytest.mark.slow

@@ -97,4 +97,10 @@ def test_the_run_itself_goes_on(kind, workdir):
 
 def test_a_configuration_of_today_is_left_as_it_is():
     config = vqgan_stability.get_config().to_dict()
-    assert legacy.upgraded(config) is config
+    assert legacy.upgraded(config) == config
+
+
+def test_a_field_that_came_later_has_the_value_of_what_runs_did():
+    config = vqgan_stability.get_config().to_dict()
+    del config["data"]["white_point"]
+    assert legacy.upgraded(config)["data"]["white_point"] == 0.0

@@ -14,6 +14,7 @@ from vq_jax.config.checks import check_range
 from vq_jax.data.records import Records
 from vq_jax.data.sources import open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
+from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
 
 
@@ -24,12 +25,15 @@ def open_records(
 
     `random_crops` is for training: a source of few large images then gives whole ones.
     """
+    check_range(data_config.white_point, 0, where="config.data.white_point")
     source = open_source(
         data_config.source,
         split,
         image_size=data_config.image_size,
         channels=data_config.channels,
+        white_point=data_config.white_point,
         data_dir=data_config.data_dir,
+        skip_unreadable=data_config.on_error == "skip",
         random_crops=random_crops,
     )
     return Records(source, data_config.on_error)
@@ -57,7 +61,8 @@ def train_batches(
     reach into the next epoch. With the same seed the batches of all processes
     together have the same images and crops, whatever `process_count` is. The number of
     worker processes changes the order, the number of threads doesn't. `get_state()` is
-    a few integers, and `set_state()` goes on with exactly the next batch.
+    a few integers and the records' fingerprint, and `set_state()` goes on with exactly
+    the next batch; it warns where the records are others.
 
     Args:
         data_config: `config.data`.
@@ -86,7 +91,9 @@ def train_batches(
         _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
         dataset = dataset.mp_prefetch(options)
-    return iter(dataset)
+    source = records.source
+    name = f"{source.name}/{source.split}"
+    return WatchedIterator(iter(dataset), source.fingerprint, name)
 
 
 def eval_batches(
