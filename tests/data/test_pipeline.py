@@ -198,6 +198,17 @@ def test_first_images(data_config, numbered_folder):
     np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(5))
 
 
+def test_first_images_are_those_that_are_not_broken(data_config, numbered_folder):
+    spec = numbered_folder(5)
+    break_images(spec, [0, 2])
+    config = data_config(source=spec, on_error="skip")
+    images = pipeline.first_images(config, "all", 2)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [1, 3])
+    break_images(spec, [1, 3, 4])
+    with pytest.raises(InputError, match="all 5 images are broken"):
+        pipeline.first_images(config, "all", 2)
+
+
 @pytest.mark.parametrize(("count", "found"), [(3, [0, 4, 8]), (20, [*range(9)])])
 def test_spread_images_reach_from_the_first_to_the_last(
     data_config, numbered_folder, count, found
@@ -213,6 +224,9 @@ def test_spread_images_leave_out_broken_ones(data_config, numbered_folder):
     config = data_config(source=spec, on_error="skip")
     images = pipeline.spread_images(config, "all", 3)
     np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 8])
+    break_images(spec, [0, 8])
+    with pytest.raises(InputError, match="all 3 images looked at are broken"):
+        pipeline.spread_images(config, "all", 3)
 
 
 @pytest.mark.parametrize("num_threads", [0, 3])

@@ -3,7 +3,8 @@
 Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import grain
 import numpy as np
@@ -147,21 +148,42 @@ def eval_batches(
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
-    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C]."""
-    batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
-    return batch["image"][batch["mask"] > 0]
+    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C].
+
+    The ones after them take the place of broken images that are skipped.
+    """
+    records = open_records(data_config, split)
+    found = _images(data_config, records, range(len(records)))
+    return np.stack([*itertools.islice(found, count)])
 
 
 def spread_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
     """`count` images evenly spread over a split, or all of fewer: uint8 [n, S, S, C].
 
     Broken images that are skipped leave fewer.
+
+    Raises:
+        InputError: An image is broken, or all of them are and are skipped.
     """
     records = open_records(data_config, split)
-    transform = _eval_transform(data_config)
     indices = np.linspace(0, len(records) - 1, min(count, len(records)))
-    found = (records[int(index)] for index in indices)
-    return np.stack([transform(r)["image"] for r in found if r is not None])
+    found = [*_images(data_config, records, map(int, indices))]
+    if not found:
+        raise InputError(
+            f"{records.source.name}: all {count} images looked at are broken."
+        )
+    return np.stack(found)
+
+
+def _images(
+    data_config: ConfigDict, records: Records, indices: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Those of the records that are not broken, as in evaluation."""
+    transform = _eval_transform(data_config)
+    for index in indices:
+        record = records[index]
+        if record is not None:
+            yield transform(record)["image"]
 
 
 def _train_records(data_config: ConfigDict) -> Records:

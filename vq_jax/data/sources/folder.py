@@ -52,7 +52,7 @@ class FolderSource:
         skip_unreadable: bool = False,
     ):
         self.root = reading.open_folder(path)
-        self.name, self.split = f"folder:{path}", split
+        self.name, self.split = f"folder:{reading.printable(path)}", split
         self._decoding = {"channels": channels, "white_point": white_point}
         _check_folder(self.root)
         part = _Tree(self.root, self.name, skip_unreadable).part(split)
@@ -169,11 +169,12 @@ def list_images(root: epath.Path) -> list[str]:
 
 
 def _check_folder(root: epath.Path) -> None:
+    name = reading.printable(root)
     if not root.exists():
-        raise InputError(f"config.data.source: folder {root} does not exist.")
+        raise InputError(f"config.data.source: folder {name} does not exist.")
     if not root.is_dir():
         raise InputError(
-            f"config.data.source: {root} is a file; give the folder that holds it."
+            f"config.data.source: {name} is a file; give the folder that holds it."
         )
 
 

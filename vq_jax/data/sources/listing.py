@@ -231,4 +231,4 @@ def _is_image(name: str) -> bool:
 
 
 def _ending(name: str) -> str:
-    return os.path.splitext(name)[1].lower() or NO_ENDING
+    return reading.printable(os.path.splitext(name)[1].lower()) or NO_ENDING
