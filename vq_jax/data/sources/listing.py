@@ -141,13 +141,12 @@ class _Walk:
                 continue
             self._folders.add(real)
             for name, kind in self._entries(real):
-                path = (f"{real}/{name}", f"{shown}{name}")
                 if kind == stat.S_IFDIR:
-                    folders.append((path[0], f"{path[1]}/"))
+                    folders.append((f"{real}/{name}", f"{shown}{name}/"))
                 elif kind == stat.S_IFLNK:
-                    self._link(*path)
+                    self._link(f"{real}/{name}", f"{shown}{name}")
                 elif kind == stat.S_IFREG:
-                    self._file(path[1])
+                    self._file(f"{shown}{name}")
                 else:
                     self.left_out[SPECIAL] += 1
 
