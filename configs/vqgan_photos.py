@@ -13,9 +13,9 @@ variant `vqvae` is the same generator with a squared error in place of all three
 `vq-jax compare` puts the two side by side.
 
 Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained
-with seeds 0, 1, 2: LPIPS-AlexNet 0.161, 0.165, 0.165 and PSNR 27.29, 27.24, 27.23 dB; of
-`vqvae` 0.206, 0.204, 0.206 and 29.04, 28.98, 28.94; of the quickstart 0.229 and 28.28.
-docs/comparing.md has the command, pictures, and what other settings gave.
+with seeds 0, 1, 2: LPIPS-AlexNet 0.161, 0.165, 0.165 and PSNR 27.29, 27.24, 27.23 dB;
+of `vqvae` 0.206, 0.204, 0.206 and 29.04, 28.98, 28.94; of the quickstart 0.229 and
+28.28. docs/comparing.md has the command, pictures, and what other settings gave.
 """
 
 from configs import quickstart
