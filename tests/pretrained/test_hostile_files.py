@@ -140,6 +140,7 @@ TENSORS = {
     "tuples in tuples as a key": b"})" + b"\x85" * 2000 + b"Ns",
     "a dict in itself": b"}q\0(X\1\0\0\0ah\0u",
     "a dict twice": b"}(X\1\0\0\0a}q\0X\1\0\0\0bh\0u",
+    "a name that cannot be printed": b"}X\3\0\0\0\xed\xa0\x80Ns",
     "a memo of 2^31 entries": b"Nr\xff\xff\xff\x7f",
     "bytes beyond the end": b"B\xff\xff\xff\x7f",
     "an empty stack": b"00",

@@ -26,7 +26,7 @@ def read(content: bytes, where: str) -> dict:
         return plain_pickle.arrays(found, _array)
     except plain_pickle.BROKEN as error:
         raise InputError(
-            f"{where} is no file of NumPy arrays: {error}. Download it again."
+            f"{where} is no file of NumPy arrays: {error!s:.200}. Download it again."
         ) from error
 
 

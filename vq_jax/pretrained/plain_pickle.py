@@ -156,13 +156,14 @@ class _Machine:
 
     def found(self, argument):
         if argument not in self.admitted:
-            raise pickle.UnpicklingError(f"{argument} is not admitted")
+            raise pickle.UnpicklingError(f"{argument!r:.80} is not admitted")
         return self.admitted[argument]
 
 
 def _set_items(target, items) -> None:
     """Sets the items key, value, key, value, …"""
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, str):  # hashing nested tuples can crash Python
-            raise pickle.UnpicklingError("a key is not a string")
+        # Hashing nested tuples can crash Python, and names are printed.
+        if not isinstance(key, str) or not key.isprintable():
+            raise pickle.UnpicklingError("a key is not a printable string")
         target[key] = value

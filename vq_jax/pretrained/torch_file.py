@@ -52,7 +52,7 @@ def read(content: bytes, where: str) -> dict:
         return _read_legacy(content)
     except BROKEN as error:
         raise InputError(
-            f"{where} is no file of PyTorch tensors: {error}. Download it again."
+            f"{where} is no file of PyTorch tensors: {error!s:.200}. Download it again."
         ) from error
 
 
@@ -101,7 +101,7 @@ class _Reader:
             raise pickle.UnpicklingError("a storage is not admitted")
         storage = _Storage(key, dtype, size)
         if self.storages.setdefault(key, storage) != storage:
-            raise pickle.UnpicklingError(f"storage {key} is of two kinds")
+            raise pickle.UnpicklingError("a storage is of two kinds")
         return storage
 
     def storage(self, key) -> _Storage:
@@ -113,7 +113,7 @@ class _Reader:
         """`found` with arrays in the place of tensors."""
         for key, storage in self.storages.items():
             if key not in memory or len(memory[key]) != storage.num_bytes:
-                raise pickle.UnpicklingError(f"storage {key} lacks its data")
+                raise pickle.UnpicklingError("a storage lacks its data")
 
         def array(leaf) -> np.ndarray:
             if not isinstance(leaf, _Tensor):
@@ -140,9 +140,7 @@ def _check_members(members: list[zipfile.ZipInfo], num_bytes: int) -> None:
     """Refuses what PyTorch does not write, and what would not fit into the file."""
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:
-            raise pickle.UnpicklingError(
-                f"member {member.filename} is compressed or encrypted"
-            )
+            raise pickle.UnpicklingError("a member is compressed or encrypted")
     if sum(member.file_size for member in members) > num_bytes:
         raise pickle.UnpicklingError("its members are larger than itself")
 
@@ -158,7 +156,7 @@ def _read_legacy(content: bytes) -> dict:
     for key in reader.load(file):
         storage = reader.storage(key)
         if file.read(8) != struct.pack("<q", storage.size):
-            raise pickle.UnpicklingError(f"storage {key} is of two sizes")
+            raise pickle.UnpicklingError("a storage is of two sizes")
         memory[key] = file.read(storage.num_bytes)
     return reader.tensors(found, memory)
 
