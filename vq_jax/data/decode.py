@@ -24,6 +24,9 @@ FORMATS = (
 # Pillow holds four bytes a pixel, and transparency takes three such copies: 1.6 GB.
 MAX_PIXELS = 2**27
 
+# More than so many pixels take up in a file, without compression and with 16 bits.
+MAX_BYTES = 2**31
+
 # What Pillow raises for a broken file depends on the format's decoder.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -60,7 +63,7 @@ def decode_image(
         raise InputError(f"channels={channels} is unknown; choose from {[*MODES]}.")
     if not isinstance(data, bytes):
         name = name or reading.printable(data)
-        data = reading.read_file(epath.Path(data))
+        data = reading.read_file(epath.Path(data), MAX_BYTES)
     name = name or "image"
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:

@@ -7,9 +7,6 @@ from etils import epath
 
 from vq_jax.errors import InputError
 
-# More than the pixels that `decode.MAX_PIXELS` allows take up without compression.
-MAX_BYTES = 2**31
-
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -50,15 +47,15 @@ def open_folder(path: str) -> epath.Path:
     return folder
 
 
-def read_file(path: epath.Path) -> bytes:
-    """The bytes of a regular file of at most `MAX_BYTES`.
+def read_file(path: epath.Path, max_bytes: int | None = None) -> bytes:
+    """The bytes of a regular file.
 
     Raises:
         InputError: it is missing, something else than a file, too large or unreadable.
     """
     name = printable(path)
     try:
-        _check_file(path, name)
+        _check_file(path, name, max_bytes)
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"file {name} does not exist; check the path.") from None
@@ -69,7 +66,7 @@ def read_file(path: epath.Path) -> bytes:
         ) from error
 
 
-def _check_file(path: epath.Path, name: str) -> None:
+def _check_file(path: epath.Path, name: str, max_bytes: int | None) -> None:
     if is_remote(path):
         if not path.is_file():
             raise FileNotFoundError
@@ -79,8 +76,8 @@ def _check_file(path: epath.Path, name: str) -> None:
     kind = KINDS.get(stat.S_IFMT(found.st_mode))
     if kind:
         raise InputError(f"{name} is {kind}; give a file.")
-    if found.st_size > MAX_BYTES:
+    if max_bytes and found.st_size > max_bytes:
         raise InputError(
-            f"file {name} has {found.st_size} bytes, more than {MAX_BYTES}; no image of"
+            f"file {name} has {found.st_size} bytes, more than {max_bytes}; no image of"
             " a size that is read needs so many."
         )

@@ -3,6 +3,8 @@
 import difflib
 import functools
 
+from etils import epath
+
 from vq_jax.data import reading
 from vq_jax.data.decode import decode_image
 from vq_jax.data.sources.base import Record
@@ -101,7 +103,7 @@ def _open_builder(name: str, data_dir: str):
 
     folder = reading.open_folder(name)
     if (folder / "dataset_info.json").exists():
-        return tfds.builder_from_directory(folder)
+        return _open_folder(folder)
     if name.startswith(("/", ".", "~")) or "://" in name:
         raise InputError(
             f"config.data.source='tfds:{name}': the folder has no dataset_info.json;"
@@ -132,6 +134,19 @@ def _open_builder(name: str, data_dir: str):
             f" Prepare it with: {prepare_command(name, data_dir)}"
         )
     return builder
+
+
+def _open_folder(folder: epath.Path):
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # those of json, of protobuf, and any of TFDS
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"config.data.source='tfds:{folder}': dataset_info.json or features.json is"
+            f" damaged ({reason}); prepare it again."
+        ) from error
 
 
 def _open_records(builder, name: str, split: str):
