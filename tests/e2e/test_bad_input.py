@@ -57,7 +57,7 @@ def tmp(tmp_path_factory):
     (folder / "empty").mkdir()
     (folder / "broken").mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    for name in ("photo.jpg", "whole.jpg"):
+    for name in ("photo.jpg", "another.jpg"):
         Image.fromarray(noise).save(folder / "broken" / name)
     photo = folder / "broken" / "photo.jpg"
     photo.write_bytes(photo.read_bytes()[:1000])

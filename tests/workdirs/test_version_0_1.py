@@ -102,7 +102,9 @@ def test_a_configuration_of_today_is_left_as_it_is():
 
 def test_a_field_that_a_section_got_since_has_the_value_of_before():
     config = vqgan_stability.get_config().to_dict()
-    del config["adversarial"]["lecam_logits"]
-    assert legacy.upgraded(config)["adversarial"]["lecam_logits"] == "each"
+    del config["adversarial"]["lecam_logits"], config["data"]["white_point"]
+    found = legacy.upgraded(config)
+    assert found["adversarial"]["lecam_logits"] == "each"
+    assert found["data"]["white_point"] == 0.0
     alone = vqvae_photos.get_config().to_dict()
     assert legacy.upgraded(alone) == alone

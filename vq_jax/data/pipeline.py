@@ -3,7 +3,8 @@
 Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import grain
 import numpy as np
@@ -14,6 +15,7 @@ from vq_jax.config.checks import check_range
 from vq_jax.data.records import Records
 from vq_jax.data.sources import open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
+from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
 
 
@@ -24,12 +26,15 @@ def open_records(
 
     `random_crops` is for training: a source of few large images then gives whole ones.
     """
+    check_range(data_config.white_point, 0, where="config.data.white_point")
     source = open_source(
         data_config.source,
         split,
         image_size=data_config.image_size,
         channels=data_config.channels,
+        white_point=data_config.white_point,
         data_dir=data_config.data_dir,
+        skip_unreadable=data_config.on_error == "skip",
         random_crops=random_crops,
     )
     return Records(source, data_config.on_error)
@@ -57,7 +62,8 @@ def train_batches(
     reach into the next epoch. With the same seed the batches of all processes
     together have the same images and crops, whatever `process_count` is. The number of
     worker processes changes the order, the number of threads doesn't. `get_state()` is
-    a few integers, and `set_state()` goes on with exactly the next batch.
+    a few integers and the records' fingerprint, and `set_state()` goes on with exactly
+    the next batch; it warns where the records are others.
 
     Args:
         data_config: `config.data`.
@@ -86,7 +92,9 @@ def train_batches(
         _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
         dataset = dataset.mp_prefetch(options)
-    return iter(dataset)
+    source = records.source
+    name = f"{source.name}/{source.split}"
+    return WatchedIterator(iter(dataset), source.fingerprint, name)
 
 
 def eval_batches(
@@ -140,21 +148,42 @@ def eval_batches(
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
-    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C]."""
-    batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
-    return batch["image"][batch["mask"] > 0]
+    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C].
+
+    The ones after them take the place of broken images that are skipped.
+    """
+    records = open_records(data_config, split)
+    found = _images(data_config, records, range(len(records)))
+    return np.stack([*itertools.islice(found, count)])
 
 
 def spread_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
     """`count` images evenly spread over a split, or all of fewer: uint8 [n, S, S, C].
 
     Broken images that are skipped leave fewer.
+
+    Raises:
+        InputError: An image is broken, or all of them are and are skipped.
     """
     records = open_records(data_config, split)
-    transform = _eval_transform(data_config)
     indices = np.linspace(0, len(records) - 1, min(count, len(records)))
-    found = (records[int(index)] for index in indices)
-    return np.stack([transform(r)["image"] for r in found if r is not None])
+    found = [*_images(data_config, records, map(int, indices))]
+    if not found:
+        raise InputError(
+            f"{records.source.name}: all {count} images looked at are broken."
+        )
+    return np.stack(found)
+
+
+def _images(
+    data_config: ConfigDict, records: Records, indices: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Those of the records that are not broken, as in evaluation."""
+    transform = _eval_transform(data_config)
+    for index in indices:
+        record = records[index]
+        if record is not None:
+            yield transform(record)["image"]
 
 
 def _train_records(data_config: ConfigDict) -> Records:

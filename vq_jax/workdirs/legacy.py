@@ -15,7 +15,10 @@ PERCEPTUAL = ("perceptual", "losses.perceptual")
 # Fields that came later, and what runs did before them.
 ADDED = {"data.color_prob": 0.0, "evaluations.reconstruction.lpips": ()}
 # Likewise, since version 0.2: section -> its fields, where a run has the section.
-ADDED_SINCE = {"adversarial": {"lecam_logits": "each"}}
+ADDED_SINCE = {
+    "adversarial": {"lecam_logits": "each"},
+    "data": {"white_point": 0.0},
+}
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:

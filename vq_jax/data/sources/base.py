@@ -27,11 +27,14 @@ class Source(Protocol):
         name: Name of the data set, without the split.
         split: Name of the split.
         description: One line about the data, with the number of images.
+        fingerprint: Another one for other records; checkpoints keep it, so that a
+            resumed run can tell that its data have changed.
     """
 
     name: str
     split: str
     description: str
+    fingerprint: str
 
     def __len__(self) -> int: ...
 

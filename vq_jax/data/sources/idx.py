@@ -10,6 +10,7 @@ import numpy as np
 from etils import epath
 from jaxtyping import UInt8
 
+from vq_jax.data import reading
 from vq_jax.data.sources.base import Record
 from vq_jax.errors import InputError
 
@@ -39,8 +40,9 @@ class IdxSource:
             raise InputError(
                 f"{self.name} has no split {split!r}; choose from {[*PREFIXES]}."
             )
-        images = _find(epath.Path(path).expanduser(), split, "images-idx3-ubyte")
-        labels = _find(epath.Path(path).expanduser(), split, "labels-idx1-ubyte")
+        folder = reading.open_folder(path)
+        images = _find(folder, split, "images-idx3-ubyte")
+        labels = _find(folder, split, "labels-idx1-ubyte")
         if images is None:
             raise InputError(
                 f"config.data.source: no {PREFIXES[split]}-images-idx3-ubyte[.gz] in"
@@ -58,6 +60,7 @@ class IdxSource:
         self.description = (
             f"{self.name}/{split}: {count} grey images {height} x {width}"
         )
+        self.fingerprint = self.description
 
     def __reduce__(self):
         # Workers read the files again, which is cheaper than to send 47 MB to them.
@@ -76,10 +79,10 @@ def read_idx(path: epath.PathLike, magic: int) -> UInt8[np.ndarray, "..."]:
     """Reads an idx file of bytes, compressed by gzip or not.
 
     Raises:
-        InputError: The magic number is not `magic`, or the header gives another size
-            than the file has.
+        InputError: It can't be read, the magic number is not `magic`, or the header
+            gives another size than the file has.
     """
-    data = epath.Path(path).read_bytes()
+    data = reading.read_file(epath.Path(path))
     zipped = data[:2] == b"\x1f\x8b"
     file = gzip.GzipFile(fileobj=io.BytesIO(data)) if zipped else io.BytesIO(data)
     try:
