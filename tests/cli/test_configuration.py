@@ -34,9 +34,13 @@ def test_fields_are_replaced_with_and_without_an_equals_sign():
 @pytest.mark.parametrize(
     ("path", "overrides", "message"),
     [
-        ("configs/nothing.py", [], "No such file or directory: 'configs/nothing.py'"),
+        ("configs/nothing.py", [], "--config=configs/nothing.py: no such file"),
         ("configs/quickstart.py:smok", [], "config variant 'smok' is unknown"),
-        (QUICKSTART, ["--config.batchsize=3"], "--config has no field batchsize"),
+        (
+            QUICKSTART,
+            ["--config.batchsize=3"],
+            "config.batchsize is unknown; did you mean ",
+        ),
         (QUICKSTART, ["--config.batch_size=many"], "invalid literal for int()"),
         (QUICKSTART, ["--workdri=runs"], "no flag --workdri; fields look"),
         (QUICKSTART, ["seven"], "unexpected arguments ['seven']"),

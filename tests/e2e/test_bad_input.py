@@ -9,12 +9,15 @@ from vq_jax import InputError, Tokenizer
 SMOKE = "--config=configs/quickstart.py:smoke"
 
 TRAINING = {
-    "unknown field": (("--config.batchsize=3",), "has no field batchsize"),
+    "unknown field": (
+        ("--config.batchsize=3",),
+        "config.batchsize is unknown; did you mean config.batch_size?",
+    ),
     "wrong type": (("--config.batch_size=many",), "invalid literal for int()"),
     "unknown variant": (("--config=configs/quickstart.py:smok",), "variant 'smok'"),
     "no such config": (
         ("--config=configs/nothing.py",),
-        "No such file or directory: 'configs/nothing.py'",
+        "--config=configs/nothing.py: no such file",
     ),
     "unknown quantizer": (
         ("--config.model.quantizer.name=vqq",),

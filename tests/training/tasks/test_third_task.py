@@ -18,6 +18,7 @@ from rich.console import Console
 
 from configs.parts.defaults import defaults
 from vq_jax import InputError, Tokenizer
+from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.evaluation import build as evaluation_build
 from vq_jax.evaluation.base import Evaluation, Report, Subject
@@ -28,10 +29,15 @@ from vq_jax.training import optim, run
 from vq_jax.training.alarms import PATIENCE, Sign
 from vq_jax.training.state import TrainState
 from vq_jax.training.tasks import build as task_build
-from vq_jax.training.tasks.base import Task, count_parameters
+from vq_jax.training.tasks.base import RunFields, Task, count_parameters
+
+
+class ClassifierFields(RunFields):
+    num_classes: ranges.Count
 
 
 class ClassifierTask(Task):
+    fields = ClassifierFields
     shown = ("train/loss", "train/accuracy")
 
     def __init__(self, config):
