@@ -1,4 +1,5 @@
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -67,6 +68,19 @@ def test_reading_does_not_import_tensorflow(prepared):
         [*command, str(prepared.parent.parent)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"name": "ti', "[" * 10_000, '{"pythonClassName": "os.path.join"}'],
+    ids=["empty", "no object", "cut", "deep", "another class"],
+)
+def test_a_damaged_description_is_an_error(prepared, tmp_path, file, content):
+    folder = shutil.copytree(prepared, tmp_path / "tiny" / "1.0.0")
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=r"is damaged \(.*\); prepare it again"):
+        TfdsSource(str(folder), "train")
 
 
 def test_not_prepared_gives_the_command(tmp_path):

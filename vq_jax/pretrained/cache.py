@@ -37,7 +37,8 @@ def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
         return None
     try:
         arrays = load(path.read_bytes())
-    except SafetensorError:
+    except (SafetensorError, KeyError, ValueError):
+        # Of a dtype that NumPy lacks or a shape too large for it the package says so.
         return None
     return arrays if digest(arrays) == sha256 else None
 

@@ -74,7 +74,7 @@ def _open_builder(name: str, data_dir: str):
     import tensorflow_datasets as tfds
 
     if (epath.Path(name).expanduser() / "dataset_info.json").exists():
-        return tfds.builder_from_directory(epath.Path(name).expanduser())
+        return _open_folder(epath.Path(name).expanduser())
     if name.startswith(("/", ".", "~")) or "://" in name:
         raise InputError(
             f"config.data.source='tfds:{name}': the folder has no dataset_info.json;"
@@ -105,6 +105,19 @@ def _open_builder(name: str, data_dir: str):
             f" Prepare it with: {prepare_command(name, data_dir)}"
         )
     return builder
+
+
+def _open_folder(folder: epath.Path):
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # those of json, of protobuf, and any of TFDS
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"config.data.source='tfds:{folder}': dataset_info.json or features.json is"
+            f" damaged ({reason}); prepare it again."
+        ) from error
 
 
 def _open_records(builder, name: str, split: str):
