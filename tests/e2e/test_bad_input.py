@@ -1,5 +1,6 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -80,6 +81,17 @@ def test_training_refuses(case, run, call, tmp, tmp_path):
     assert "error: " in printed
     assert message.format(tmp=tmp) in printed
     assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
+
+
+def test_a_job_of_one_process_is_none(call, tmp_path, monkeypatch):
+    def alone():
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", alone)
+    code, printed = call("train", SMOKE, f"--workdir={tmp_path}/run", "--distributed")
+    assert code == 2, printed
+    assert "--distributed finds no job of several processes (coordinator_" in printed
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_workdir_that_cannot_be_written(call, tmp_path):

@@ -74,7 +74,7 @@ def _check_known(config: ConfigDict, path: str) -> None:
 
 def _read(path: str) -> ConfigDict:
     """What `get_config` of a file returns."""
-    file, colon, variant = path.partition(":")
+    file, colon, variant = os.path.expanduser(path).partition(":")
     with _importable(pathlib.Path(file)), _errors_of_file(path):
         spec = importlib.util.spec_from_file_location(NAME, file)
         if spec is None:
