@@ -83,6 +83,28 @@ def test_training_refuses(case, run, call, tmp, tmp_path):
     assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
 
 
+@pytest.mark.parametrize(
+    ("section", "field", "near"),
+    [("", "num_stpes", "num_steps"), ("optim.", "learning_rat", "learning_rate")],
+)
+def test_a_misspelt_field_of_a_file(call, tmp_path, section, field, near):
+    (tmp_path / "own.py").write_text(
+        "from configs.parts.defaults import defaults\n\n"
+        "def get_config(variant=''):\n"
+        "    config = defaults()\n"
+        f"    config.{section}{field} = 5\n"
+        "    return config\n"
+    )
+    flags = (f"--config={tmp_path}/own.py", f"--workdir={tmp_path}/run")
+    code, printed = call("train", *flags)
+    assert code == 2, printed
+    expected = (
+        f"config.{section}{field} is unknown; did you mean config.{section}{near}?"
+    )
+    assert expected in printed
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_job_of_one_process_is_none(call, tmp_path, monkeypatch):
     def alone():
         raise ValueError("coordinator_address should be defined.")

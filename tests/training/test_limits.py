@@ -133,6 +133,14 @@ def test_every_field_is_checked_before_the_model_is_traced():
             _check(_changed(config, path, _bad_value(value)))
 
 
+def test_every_section_is_one():
+    sections = {path.rpartition(".")[0]: config for path, config in _fields()}
+    for path in sections.keys() - {""}:
+        for bad in (3, None, ()):
+            with pytest.raises(InputError, match=rf"^config\.{path}="):
+                _check(_changed(sections[path], path, bad))
+
+
 def test_every_section_refuses_a_misspelt_field_and_names_the_near_one():
     for path, config in _fields():
         if path.endswith(".name"):

@@ -131,12 +131,8 @@ def _errors_of_file(path: str) -> Iterator[None]:
 
 def _line(error: Exception) -> str:
     """Where in the configurations an error comes from, not in what they call."""
-    others = (
-        __file__,
-        "<",
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("purelib"),
-    )
+    installed = [sysconfig.get_path(name) for name in ("stdlib", "purelib")]
+    others = (__file__, "<", *installed)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(others):
             return f" in {frame.filename}, line {frame.lineno}"

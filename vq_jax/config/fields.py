@@ -8,7 +8,6 @@ numbers have their `ranges` there, choices are a `Literal`.
 import dataclasses
 import difflib
 import math
-import numbers
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -103,6 +102,10 @@ def check_value(hint: Any, value: Any, where: str) -> None:
         check_choice(value, parts, where)
     elif origin is tuple:
         _check_tuple(parts, value, where)
+    elif origin is Mapping:
+        _check_type(value, *SECTION, where)
+        for name, entry in value.items():
+            check_value(parts[1], entry, f"{where}.{name}")
     elif origin in (typing.Union, types.UnionType):
         if value is not None:
             check_value(parts[0], value, where)
@@ -119,9 +122,9 @@ SECTION = (Section, "a section of fields")
 # annotation -> what a value has to be, and what that is called
 KINDS = {
     bool: (bool, "True or False"),
-    int: (numbers.Integral, "a whole number"),
-    float: (numbers.Real, "a number"),
-    str: (str, "text"),
+    int: (int, "an int"),  # not one of NumPy, which JSON does not keep
+    float: (int | float, "a number"),
+    str: (str, "a string"),
     Mapping: SECTION,
 }
 

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from vq_jax.config import ranges
 from vq_jax.config.checks import choose
-from vq_jax.config.fields import check_section, field_names
+from vq_jax.config.fields import check_section, check_value, field_names
 from vq_jax.config.tables import from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
@@ -179,6 +179,7 @@ def build_quantizer(
             f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
             "on, such as {'name': 'vq_ema'}."
         )
+    check_value(Mapping, config.inner, f"{where}.inner")
     outer = ConfigDict({k: v for k, v in config.items() if k != "inner"})
     quantizer = from_table(QUANTIZERS, outer, where, **derived)
     heads = getattr(quantizer, "num_heads", 1)

@@ -194,6 +194,13 @@ def test_it_resumes_bit_for_bit(folder, tmp_path):
     assert _logged(parts) == _logged(whole)
 
 
+def test_a_misspelt_field_of_its_own_is_an_error(folder, tmp_path):
+    config = _config(folder).copy_and_resolve_references().unlock()
+    config.num_clases = 4
+    with pytest.raises(InputError, match=r"num_clases is .* mean config.num_classes\?"):
+        _train(config, tmp_path)
+
+
 def test_it_is_no_tokenizer_and_takes_over_no_model(folder, tmp_path):
     config = _config(folder).copy_and_resolve_references()
     config.num_steps = 2

@@ -47,7 +47,7 @@ class RunFields(TypedDict):
     init_from: str
     data: DataFields
     optim: OptimFields
-    evaluations: Mapping
+    evaluations: Mapping[str, Mapping]
     checkpoint: CheckpointFields
     mesh: MeshFields
 
