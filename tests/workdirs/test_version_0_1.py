@@ -97,4 +97,12 @@ def test_the_run_itself_goes_on(kind, workdir):
 
 def test_a_configuration_of_today_is_left_as_it_is():
     config = vqgan_stability.get_config().to_dict()
-    assert legacy.upgraded(config) is config
+    assert legacy.upgraded(config) == config
+
+
+def test_a_field_that_a_section_got_since_has_the_value_of_before():
+    config = vqgan_stability.get_config().to_dict()
+    del config["adversarial"]["lecam_logits"]
+    assert legacy.upgraded(config)["adversarial"]["lecam_logits"] == "each"
+    alone = vqvae_photos.get_config().to_dict()
+    assert legacy.upgraded(alone) == alone

@@ -35,6 +35,9 @@ class AdversarialObjective:
         r1_every: interval of the penalty, which is multiplied by it, in updates of the
             discriminator (StyleGAN2 1912.04958, appendix B).
         lecam_weight, lecam_decay: of the LeCAM loss, and of its moving averages.
+        lecam_logits: what that loss takes: "each" logit, as Open-MAGVIT2; the mean of
+            an image's, "image_mean"; or the mean of a batch's, as MaskBit, "batch_mean"
+            (with gradient accumulation, of a part's).
         augment: names from `ops/diff_augment.py`, for all images that the
             discriminator sees.
         fakes: "shared" trains the discriminator on the reconstructions that the
@@ -55,6 +58,7 @@ class AdversarialObjective:
     r1_every: ranges.Count
     lecam_weight: ranges.Weight
     lecam_decay: ranges.Fraction
+    lecam_logits: Literal["each", "image_mean", "batch_mean"]
     augment: tuple[Literal[tuple(diff_augment.AUGMENTATIONS)], ...]
     fakes: Literal["shared", "updated"]
 
@@ -67,6 +71,15 @@ class AdversarialObjective:
     ) -> Float[Array, ""]:
         """The discriminator's loss, without LeCAM and R1."""
         return adversarial.DISCRIMINATOR_LOSSES[self.discriminator_loss](real, fake)
+
+    def lecam(
+        self, real: adversarial.Logits, fake: adversarial.Logits, averages: dict
+    ) -> Float[Array, ""]:
+        """LeCAM's loss, unweighted; `averages` are those of "real" and "fake"."""
+        take = adversarial.LECAM_LOGITS[self.lecam_logits]
+        return adversarial.lecam(
+            take(real), take(fake), averages["real"], averages["fake"]
+        )
 
     def generator_weight(self, step, ratio: Float[Array, ""]) -> Float[Array, ""]:
         """What `of_generator` is multiplied with: weight, ratio of gradients, ramp."""

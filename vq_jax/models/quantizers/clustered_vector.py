@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.vector import TrainedCodesQuantizer
-from vq_jax.ops import codebook, distances
+from vq_jax.ops import codebook
 
 
 class ClusteredVectorQuantizer(TrainedCodesQuantizer):
@@ -39,7 +39,7 @@ class ClusteredVectorQuantizer(TrainedCodesQuantizer):
         super().save_for_update(z, indices)
         z = lax.stop_gradient(z)
         if self.anchor == "closest":
-            anchors = z[distances.nearest_code(self.codes(), z)]
+            anchors = z[self.nearest(self.codes(), z)]
         else:
             key = self.make_rng("codebook")
             anchors = codebook.sample_vectors(z, self.codebook_size, key)

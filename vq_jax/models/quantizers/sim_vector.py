@@ -20,10 +20,13 @@ class SimVectorQuantizer(NearestCodeQuantizer):
     Attributes:
         codebook_weight: weight of the codebook loss.
         commitment_weight: β.
+        use_bias: whether the map has a bias: C·W + b, as in the authors' code, whose
+            weights need it.
     """
 
     codebook_weight: ranges.Weight = 1.0
     commitment_weight: ranges.Weight = 0.25
+    use_bias: bool = False
 
     def setup(self):
         super().setup()
@@ -34,7 +37,9 @@ class SimVectorQuantizer(NearestCodeQuantizer):
             return noise * self.code_dim**-0.5
 
         self.frozen = self.variable(base.STATE, "codes", frozen)
-        self.transform = nn.Dense(self.code_dim, use_bias=False, dtype="float32")
+        self.transform = nn.Dense(
+            self.code_dim, use_bias=self.use_bias, dtype="float32"
+        )
 
     def stored_codes(self) -> Float[Array, "k d"]:
         return self.transform(jax.lax.stop_gradient(self.frozen.value))

@@ -22,12 +22,12 @@ class TrainedCodesQuantizer(RestartingQuantizer):
 
     codebook_weight: ranges.Weight = 1.0
     commitment_weight: ranges.Weight = 0.25
-    codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
+    codebook_init: Literal["uniform", "fan_in", "data", "kmeans"] = "uniform"
     restart_threshold: ranges.Fraction = 0.0
 
     def setup(self):
         super().setup()
-        self.param("codes", self.uniform_codes)
+        self.param("codes", self.random_codes)
 
     def stored_codes(self) -> Float[Array, "k d"]:
         # Read again, since `init_from_data` may have replaced the value of `setup`.

@@ -35,7 +35,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
             )
 
         def initial():
-            return codebook.new_codebook(self.uniform_codes(self.make_rng("params")))
+            return codebook.new_codebook(self.random_codes(self.make_rng("params")))
 
         self.state = self.variable(base.STATE, "state", initial)
 
