@@ -87,6 +87,8 @@ def test_a_file_imports_its_neighbours_and_configs_from_any_folder(
     assert load_config(experiment, []).num_steps == 20
     monkeypatch.chdir(tmp_path)
     assert load_config("own.py", []).num_steps == 77
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_config("~/own.py", []).num_steps == 77
     assert sys.path == before
 
 
