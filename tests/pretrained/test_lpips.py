@@ -99,3 +99,14 @@ def test_the_digest_depends_on_names_shapes_and_values_alone():
         {"a": a.astype(np.float32), "b": b},
     ):
         assert cache.digest(other) != digest
+
+
+@pytest.mark.parametrize("flag", ["trunk", "heads"])
+def test_files_that_cannot_be_read_are_named(flag, call, tmp_path):
+    whole = tmp_path / "none.pth"
+    paths = {"trunk": tmp_path, "heads": tmp_path, flag: whole}
+    words = [f"--{name}={path}" for name, path in paths.items()]
+    code, printed = call("lpips", "--net=vgg16", *words)
+    assert code == 2, printed
+    assert "cannot be read: " in printed
+    assert "Traceback" not in printed

@@ -5,18 +5,55 @@ Processes are numbered by the caller: this layer never asks the accelerator.
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, TypedDict
 
 import grain
 import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_range
-from vq_jax.data.records import Records
+from vq_jax.config import ranges
+from vq_jax.config.fields import check_section
+from vq_jax.data import transforms
+from vq_jax.data.records import ON_ERROR, Records
 from vq_jax.data.sources import open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
 from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
+
+
+class DataFields(TypedDict):
+    """The section `config.data`.
+
+    Attributes:
+        source: one of `sources.FORMS`.
+        train_split, eval_split: splits of the source.
+        data_dir: root of TFDS data sets; "" is the default of TFDS.
+        image_size, channels, resize, kernel, crop, flip, color_prob: see
+            `transforms.TrainTransform`.
+        white_point: of deep grey images, see `decode.decode_image`.
+        on_error: see `records.Records`.
+        num_threads: that decode images, in a process.
+        prefetch: images that are decoded ahead.
+        num_workers: processes that decode; 0 decodes in threads.
+    """
+
+    source: str
+    train_split: str
+    eval_split: str
+    data_dir: str
+    image_size: Annotated[int, ranges.Range(1, 2**14)]
+    channels: Literal[transforms.CHANNELS]
+    resize: Literal[transforms.RESIZES]
+    kernel: Literal[tuple(transforms.KERNELS)]
+    crop: Literal[transforms.CROPS]
+    flip: bool
+    color_prob: ranges.Fraction
+    white_point: ranges.Weight
+    on_error: Literal[ON_ERROR]
+    num_threads: Annotated[int, ranges.Range(0, 2**10)]
+    prefetch: Annotated[int, ranges.Range(0, 2**20)]
+    num_workers: Annotated[int, ranges.Range(0, 2**10)]
 
 
 def open_records(
@@ -26,7 +63,7 @@ def open_records(
 
     `random_crops` is for training: a source of few large images then gives whole ones.
     """
-    check_range(data_config.white_point, 0, where="config.data.white_point")
+    check_section(DataFields, data_config, "config.data")
     source = open_source(
         data_config.source,
         split,
@@ -206,8 +243,6 @@ def _local_batch(batch_size: int, process_index: int, process_count: int) -> int
 
 
 def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
-    for field in ("num_threads", "prefetch", "num_workers"):
-        check_range(data_config[field], 0, where=f"config.data.{field}")
     # Grain warns where threads outnumber the places that they could fill.
     num_threads = min(data_config.num_threads, data_config.prefetch)
     return grain.ReadOptions(

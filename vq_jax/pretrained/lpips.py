@@ -111,13 +111,9 @@ def install_torch(net: str, trunk: epath.PathLike, heads: epath.PathLike) -> epa
         heads: `lpips/weights/v0.1/vgg.pth` or `alex.pth` of the package lpips.
 
     Raises:
-        InputError: the files are others than these.
+        InputError: a file cannot be read, or the files are others than these.
     """
-    trees = [
-        flatten_dict(torch_file.read(epath.Path(path).read_bytes(), str(path)), sep="/")
-        for path in (trunk, heads)
-    ]
-    flat = convert_torch(net, *trees)
+    flat = convert_torch(net, _read_torch(trunk), _read_torch(heads))
     if cache.digest(flat) != ARRAYS[net]:
         raise InputError(
             f"{trunk} and {heads} fit {net}, but are not the weights of LPIPS 0.1 on "
@@ -139,6 +135,17 @@ def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
         if name.startswith("head_") and array.min() < 0:
             raise InputError(f"{where} has a negative weight in {name}.")
     return flat
+
+
+def _read_torch(path: epath.PathLike) -> dict[str, np.ndarray]:
+    try:
+        content = epath.Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}. It has to be a file of "
+            "PyTorch's weights; vq-jax lpips --help names them."
+        ) from error
+    return flatten_dict(torch_file.read(content, str(path)), sep="/")
 
 
 def _read_package(net: str) -> bytes:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.vector import TrainedCodesQuantizer
 from vq_jax.ops import codebook
@@ -27,8 +28,8 @@ class ClusteredVectorQuantizer(TrainedCodesQuantizer):
 
     anchor: Literal["closest", "random"] = "closest"
     # Anchors replace restarts in this family, and `update` divides by 1 - decay.
-    restart_threshold: Annotated[float, base.Range(0.0, 0.0)] = 0.0
-    decay: Annotated[float, base.Range(0.0, 0.999_999)] = 0.99
+    restart_threshold: Annotated[float, ranges.Range(0.0, 0.0)] = 0.0
+    decay: ranges.Decay = 0.99
 
     def setup(self):
         super().setup()

@@ -9,6 +9,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.ops import codebook, distances, entropy, estimators, vectors
 from vq_jax.ops.kmeans import kmeans
@@ -41,14 +42,14 @@ class NearestCodeQuantizer(base.Quantizer):
             It has an effect only where codes are parameters.
     """
 
-    codebook_size: base.Count = 512
-    code_dim: int = 64
+    codebook_size: ranges.CodebookSize = 512
+    code_dim: ranges.Width = 64
     distance: Literal["euclidean", "cosine", "cosine_search"] = "euclidean"
     estimator: Literal["straight_through", "rotation", "diveq"] = "straight_through"
-    diveq_variance: base.Weight = 5e-3
-    entropy_weight: float = 0.0
-    entropy_temperature: base.Positive = 0.01
-    orthogonality_weight: float = 0.0
+    diveq_variance: ranges.Weight = 5e-3
+    entropy_weight: ranges.Weight = 0.0
+    entropy_temperature: ranges.Positive = 0.01
+    orthogonality_weight: ranges.Weight = 0.0
 
     def stored_codes(self) -> Float[Array, "k d"]:
         """The family's codes as they are stored, float32, before normalisation."""
@@ -155,8 +156,8 @@ class RestartingQuantizer(NearestCodeQuantizer):
 
     codebook_init: Literal["uniform", "fan_in", "data", "kmeans"] = "data"
     restart: Literal["resample", "split"] = "resample"
-    restart_threshold: base.Fraction = 0.1
-    decay: base.Fraction = 0.99
+    restart_threshold: ranges.Fraction = 0.1
+    decay: ranges.Fraction = 0.99
 
     @property
     def needs_data_init(self) -> bool:

@@ -4,6 +4,7 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.nearest import NearestCodeQuantizer
 from vq_jax.models.quantizers.vector import two_sided_loss
@@ -23,8 +24,8 @@ class SimVectorQuantizer(NearestCodeQuantizer):
             weights need it.
     """
 
-    codebook_weight: base.Weight = 1.0
-    commitment_weight: base.Weight = 0.25
+    codebook_weight: ranges.Weight = 1.0
+    commitment_weight: ranges.Weight = 0.25
     use_bias: bool = False
 
     def setup(self):
