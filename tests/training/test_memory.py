@@ -15,7 +15,9 @@ def _state(codebook_size):
 
 def test_a_state_that_no_device_holds_names_its_largest_array(monkeypatch):
     monkeypatch.setattr(memory, "_bytes_for_a_device", lambda: 2.0**30)
-    with pytest.raises(InputError, match=r"codes.* alone has 0.5. Make config.model"):
+    with pytest.raises(
+        InputError, match=r"; params.quantizer.codes alone has 0.5. Make"
+    ):
         memory.check_fits(_state(2**24))
 
 

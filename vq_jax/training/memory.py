@@ -1,5 +1,6 @@
 """Does a state fit into the memory there is? Only what is sure to fail is refused."""
 
+import functools
 import math
 import os
 
@@ -19,14 +20,15 @@ def check_fits(abstract_state) -> None:
         abstract_state: shapes, dtypes and shardings of the state.
     """
     arrays = jax.tree_util.tree_leaves_with_path(abstract_state)
-    sizes = {jax.tree_util.keystr(path): _bytes_of(leaf) for path, leaf in arrays}
+    name = functools.partial(jax.tree_util.keystr, simple=True, separator=".")
+    sizes = {name(path): _bytes_of(leaf) for path, leaf in arrays}
     needed, there = sum(sizes.values()), _bytes_for_a_device()
     if needed > there:
         largest = max(sizes, key=sizes.get)
         raise InputError(
-            f"parameters, codebook and optimizer need {needed / GIB:.3g} GiB on every "
-            f"device, which has {there / GIB:.3g} GiB; {largest} alone has "
-            f"{sizes[largest] / GIB:.3g}. Make config.model smaller, or raise "
+            f"parameters, codebook and optimizer need {needed / GIB:,.1f} GiB on every "
+            f"device, which has {there / GIB:,.1f}; {largest} alone has "
+            f"{sizes[largest] / GIB:,.1f}. Make config.model smaller, or raise "
             "config.mesh.fsdp."
         )
 
