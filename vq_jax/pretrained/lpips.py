@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import jax
 import numpy as np
+from absl import logging
 from etils import epath
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -55,7 +56,11 @@ def load_lpips(net: str) -> dict:
     flat = cache.read(f"lpips_{net}", ARRAYS[net])
     if flat is None:
         flat = convert(net, array_pickle.loads(_read_package(net)))
-        cache.write(f"lpips_{net}", flat)
+        try:
+            cache.write(f"lpips_{net}", flat)
+        except InputError as error:
+            # All that is needed is in memory.
+            logging.warning("LPIPS is converted at every start: %s", error)
     return unflatten_dict(flat, sep="/")
 
 
