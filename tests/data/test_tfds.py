@@ -50,6 +50,7 @@ def test_prepared_images_come_back(prepared, by):
     for i, image in enumerate(IMAGES):
         np.testing.assert_array_equal(source[i]["image"], image)
         assert source[i]["label"] == i % 2
+    assert source.classes == ["cold", "warm"]
     assert "10 images of tiny/1.0.0" in source.description
 
 

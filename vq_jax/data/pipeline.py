@@ -3,7 +3,8 @@
 Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import grain
 import numpy as np
@@ -12,9 +13,11 @@ from ml_collections import ConfigDict
 
 from vq_jax.config.checks import check_range
 from vq_jax.data.records import Records
-from vq_jax.data.sources import open_source
+from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
 from vq_jax.errors import InputError
+
+T = TypeVar("T")
 
 
 def open_records(
@@ -137,6 +140,24 @@ def eval_batches(
 
     dataset = grain.MapDataset.range(num_batches * local_batch).map(element)
     return iter(dataset.to_iter_dataset(_read_options(data_config)).batch(local_batch))
+
+
+def each_record(
+    data_config: ConfigDict, records: Records, transform: Callable[[Record], T]
+) -> Iterator[T]:
+    """`transform` of every record that is not broken, once and in order.
+
+    Only as many are read ahead as there are threads: images may be large.
+
+    Raises:
+        InputError: While iterating, a broken image.
+    """
+    num_threads = _read_options(data_config).num_threads
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=num_threads
+    )
+    dataset = grain.MapDataset.source(records).map(transform)
+    return iter(dataset.to_iter_dataset(options))
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:

@@ -6,7 +6,6 @@ have a `jax.jit` or `jax.vmap` of their own, as the input pipeline of a prior.
 """
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -156,6 +155,10 @@ class Tokenizer:
         _check_images(images)
         return self._in_chunks(self._reconstruct, images, images.shape[1:3])
 
+    def most_at_once(self, height: int, width: int) -> int:
+        """Number of images of this size that are computed at once; more are cut up."""
+        return min(self._chunk_size, max(1, MAX_PIXELS // (height * width)))
+
     @functools.cached_property
     def _encode(self) -> Callable:
         return jax.jit(functools.partial(encode, self.model))
@@ -175,7 +178,7 @@ class Tokenizer:
         # Asked first: bad shapes raise, and it is the answer where there are no rows.
         one = self._shape_of_one(fn, array)
         results = [np.zeros((0, *one.shape[1:]), one.dtype)]
-        most = min(self._chunk_size, max(1, MAX_PIXELS // math.prod(image_size)))
+        most = self.most_at_once(*image_size)
         for start in range(0, len(array), most):
             chunk = array[start : start + most]
             power_of_two = 1 << (len(chunk) - 1).bit_length()

@@ -38,6 +38,8 @@ class TfdsSource:
             raise InputError(f"{self.name} has no feature 'image'; it has {features}.")
         self._records = _open_records(builder, name, split)
         self._has_label = "label" in features
+        label = builder.info.features["label"] if self._has_label else None
+        self.classes = list(getattr(label, "names", None) or ())
         version = builder.info.full_name
         self.description = f"{self.name}/{split}: {len(self)} images of {version}"
 
