@@ -8,7 +8,7 @@ import pytest
 from etils import epath
 
 from configs import quickstart
-from vq_jax.cli import evaluate, outputs
+from vq_jax.cli import evaluate, exits, outputs
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Report
 
@@ -58,3 +58,11 @@ def test_results_go_elsewhere_where_the_run_cannot_be_written(call, tmp_path):
     code, printed = call("evaluate", f"--workdir={tmp_path}", "--on_error=leave")
     assert code == 2
     assert "choose from raise, skip" in printed.replace("'", "")
+
+
+@pytest.mark.parametrize("field", ["batch_size", "lpips"])
+def test_messages_name_its_flags(capsys, field):
+    with pytest.raises(SystemExit), exits.clear_errors(evaluate.FLAGS):
+        raise InputError(f"config.evaluations.mine.{field}=3; config.data.{field}")
+    printed = capsys.readouterr().err
+    assert printed == f"error: --{field}=3; config.data.{field}\n"

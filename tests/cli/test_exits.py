@@ -42,7 +42,7 @@ def test_a_missing_file_may_be_a_defect():
 
 def test_messages_name_the_flag_that_stands_for_a_field(capsys):
     error = InputError("config.data.source: no folder [/x]; config.data.image_size")
-    printed = _printed(capsys, error, {"config.data.source": "--images"})
+    printed = _printed(capsys, error, {r"config\.data\.source": "--images"})
     assert printed == "error: --images: no folder [/x]; config.data.image_size\n"
 
 

@@ -109,7 +109,7 @@ def test_paths_of_flags_begin_at_home(call, tmp_path, monkeypatch, words, found)
     code, printed = call(*(word.format(home=tmp_path) for word in words))
     assert code == 2
     assert found.format(home=tmp_path) in printed
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("[!.]*"))
 
 
 @pytest.mark.parametrize("flag", ["--workdir", "--out", "--images"])

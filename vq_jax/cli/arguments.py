@@ -34,8 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 # Of a run's configuration, in the programs that read data of the user's choice.
 DATA_FLAGS = {
-    "config.data.on_error": "--on_error",
-    "config.data.data_dir": "--data_dir",
+    r"config\.data\.(on_error|data_dir)": r"--\1",
 }
 
 
@@ -45,7 +44,7 @@ def add_workdir(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds what `apply_data_flags` applies; DATA_FLAGS has their fields."""
+    """Adds what `apply_data_flags` applies; DATA_FLAGS has the fields."""
     from vq_jax.data.records import ON_ERROR
 
     text = "raise, or skip: leave broken images out; default: the run's"

@@ -12,8 +12,8 @@ from vq_jax.cli import arguments, exits, outputs
 
 FLAGS = {
     **arguments.DATA_FLAGS,
-    "config.data.source": "--data",
-    "config.evaluations.reconstruction.lpips": "--lpips",
+    r"config\.data\.source": "--data",
+    r"config\.evaluations\.\w+\.(batch_size|lpips)": r"--\1",
 }
 
 

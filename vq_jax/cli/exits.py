@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,15 +48,15 @@ def clear_errors(flags: Mapping[str, str] | None = None) -> Iterator[None]:
     """Turns what the user can mend into one message; defects keep their traceback.
 
     Args:
-        flags: field of a configuration -> the flag that stands for it, which messages
-            then name in its place.
+        flags: pattern of a field of a configuration -> the flag that stands for it,
+            which messages then name in its place.
     """
     try:
         yield
     except InputError as error:
         message = str(error)
         for field, flag in (flags or {}).items():
-            message = message.replace(field, flag)
+            message = re.sub(field, flag, message)
         fail(message)
     except FloatingPointError as error:
         fail(str(error), DIVERGED)

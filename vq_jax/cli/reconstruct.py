@@ -1,7 +1,7 @@
 """Takes images of any size through a tokenizer and back, and writes them as PNG.
 
-OUT/NAME.png has the size of its image. Images are padded to one of few sizes and
-cropped back, since the model is compiled for every size that it meets.
+OUT/NAME.png has the size of its image. What does not fit the stride is padded to one of
+few sizes and cropped back: the model is compiled for every size that it meets.
 """
 
 import functools
@@ -17,7 +17,7 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_few
 
-FLAGS = {"config.data.source": "--images"}
+FLAGS = {r"config\.data\.source": "--images"}
 
 
 def main(argv: Sequence[str]) -> None:

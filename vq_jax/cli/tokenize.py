@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
     arguments.add_data_flags(parser)
     args = parser.parse_args(argv[1:])
     source = "--images" if args.images else "--data"
-    flags = {**arguments.DATA_FLAGS, "config.data.source": source}
+    flags = {**arguments.DATA_FLAGS, r"config\.data\.source": source}
     with exits.clear_errors(flags):
         _tokenize(args)
 

@@ -5,7 +5,8 @@ A folder has these files, of which row i is image i:
     codes.npy   [n, *tokens]; or all tokens in a row, where images differ in size
     shapes.npy  [n, axes], the shape of each image's tokens, only in the latter case
     labels.npy  [n]
-    images.csv  name, label, class, height and width of the image that was encoded
+    images.csv  name, label, class, height and width of the image that was encoded,
+                to which decoded ones, multiples of the stride, are to be cropped
     codes.json  the card: size of the codebook, names of the classes, origin
 
 The tokens of an image are [hq, wq] with most quantizers; product heads and residual
