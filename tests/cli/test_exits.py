@@ -1,8 +1,10 @@
 """What the user can mend is one line; what a defect raises keeps its traceback."""
 
 import errno
+import io
 import os
 import re
+import sys
 
 import pytest
 from rich.table import Table
@@ -54,3 +56,11 @@ def test_brackets_in_names_are_printed_as_they_are(capsys):
     printed = capsys.readouterr().out
     assert re.findall(r"[xac]\[/[ybd]\]", printed) == ["x[/y]", "a[/b]", "c[/d]"]
     assert "[red]" in printed
+
+
+def test_names_that_are_no_text_are_printed(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8"))
+    exits.console().print(f"wrote {os.fsdecode(b'caf' + bytes([0xE9]))}.png")
+    sys.stdout.flush()
+    assert written.getvalue() == b"wrote caf\\udce9.png\n"

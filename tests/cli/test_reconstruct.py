@@ -1,9 +1,11 @@
 """What `vq-jax reconstruct` writes, with a tokenizer that returns negatives."""
 
+import errno
 import types
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from vq_jax.cli import reconstruct
@@ -103,6 +105,26 @@ def test_a_link_in_the_folder_is_replaced_and_not_followed(call, folder, tmp_pat
     assert target.read_text() == "precious"
     assert {path.name for path in out.iterdir()} == {"a[x].png", "c[x].png"}
     assert not (out / "a[x].png").is_symlink()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
+    call, folder, tmp_path, monkeypatch
+):
+    def full(path, content):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(epath.Path(tmp_path)), "write_bytes", full)
+    out = tmp_path / "out"
+    code, printed = call(
+        "reconstruct", "--workdir=none", f"--images={folder}", f"--out={out}"
+    )
+    assert code == 2
+    assert printed == (
+        f"error: {out}/a[x].png: No space left on device; make room there, or name "
+        "another place.\n"
+    )
+    assert not list(out.iterdir())
 
 
 def test_pictures_of_many_sizes_are_padded_to_few(call, tmp_path, sizes):

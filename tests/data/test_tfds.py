@@ -54,6 +54,13 @@ def test_prepared_images_come_back(prepared, by):
     assert "10 images of tiny/1.0.0" in source.description
 
 
+def test_the_folder_of_data_sets_begins_at_home(prepared, monkeypatch):
+    monkeypatch.setenv("HOME", str(prepared.parents[2]))
+    data_dir = f"~/{prepared.parents[1].name}"
+    source = open_source("tfds:tiny", "train", image_size=6, data_dir=data_dir)
+    assert len(source) == len(IMAGES)
+
+
 def test_slices_channels_and_pickling(prepared):
     source = TfdsSource(str(prepared), "train[3:5]", channels=1)
     copy = pickle.loads(pickle.dumps(source))

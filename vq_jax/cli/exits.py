@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import io
 import re
 import signal
 import sys
@@ -26,7 +27,10 @@ DENIED = (
 
 
 def console() -> Console:
-    """Where programs print; brackets in names of files are no markup."""
+    """Where programs print names of files: with brackets, which are no markup, and
+    with bytes that are no text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return Console(highlight=False, markup=False)
 
 

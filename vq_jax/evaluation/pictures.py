@@ -56,9 +56,9 @@ def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.
     try:
         draft.write_bytes(content.getvalue())
         return draft.replace(path)
-    except OSError:
+    except OSError as error:
         draft.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def to_rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:

@@ -16,8 +16,15 @@ VARIABLE = "VQ_JAX_CACHE"
 
 
 def folder() -> epath.Path:
-    """The cache's folder: `$VQ_JAX_CACHE`, or ~/.cache/vq_jax."""
-    return epath.Path(os.environ.get(VARIABLE) or "~/.cache/vq_jax").expanduser()
+    """The cache's folder: `$VQ_JAX_CACHE`, or ~/.cache/vq_jax.
+
+    Raises:
+        InputError: the user has no home, as in some containers.
+    """
+    path = os.path.expanduser(os.environ.get(VARIABLE) or "~/.cache/vq_jax")
+    if path.startswith("~"):
+        raise InputError(f"{path} is nobody's home; name a folder in {VARIABLE}.")
+    return epath.Path(path)
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -35,10 +42,9 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
     """The arrays of the file `name`; None if it is missing, unreadable or another."""
-    path = folder() / f"{name}.safetensors"
     try:
-        arrays = load(path.read_bytes())
-    except (OSError, SafetensorError):
+        arrays = load((folder() / f"{name}.safetensors").read_bytes())
+    except (InputError, OSError, SafetensorError):
         return None
     return arrays if digest(arrays) == sha256 else None
 
@@ -49,7 +55,7 @@ def write(name: str, arrays: Mapping[str, np.ndarray]) -> epath.Path:
     Several processes may do so at once.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: there is no folder, or it cannot be written to.
     """
     path = folder() / f"{name}.safetensors"
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")

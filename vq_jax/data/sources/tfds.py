@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import os
 
 from etils import epath
 
@@ -83,7 +84,7 @@ def _open_builder(name: str, data_dir: str):
             " give the one that is named after the version, such as …/cifar10/3.0.2."
         )
     try:
-        builder = tfds.builder(name, data_dir=data_dir or None)
+        builder = tfds.builder(name, data_dir=os.path.expanduser(data_dir) or None)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name.split("/")[0], known, n=5, cutoff=0.5)
