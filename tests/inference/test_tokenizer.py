@@ -31,16 +31,22 @@ def test_decoding_codes_is_reconstructing_at_any_length(tokenizer, count):
     np.testing.assert_array_equal(tokenizer.decode(codes), recons)
 
 
-@pytest.mark.parametrize("family", ["ibq", "vq_rotation", "fsq"])
-def test_decoding_codes_is_reconstructing_in_bfloat16(family):
-    # With the sizes at which XLA left out a rounding in one of the two programs.
-    config = quickstart.get_config(f"smoke,{family}")
+@pytest.mark.parametrize(
+    ("variant", "size", "count"),
+    [
+        *(("smoke,ibq", 32, 64), ("smoke,vq_rotation", 32, 64), ("smoke,fsq", 32, 64)),
+        *(("vq_rotation", 64, 1), ("vq_rotation", 32, 16)),
+    ],
+)
+def test_decoding_codes_is_reconstructing_in_bfloat16(variant, size, count):
+    # With the sizes at which XLA left out a rounding in one of the programs.
+    config = quickstart.get_config(variant)
     config.model.dtype = "bfloat16"
     model = build_autoencoder(config.model, channels=3)
     init = jax.jit(functools.partial(model.init, train=False))
-    variables = init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    variables = init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (64, 32, 32, 3), np.uint8)
+    images = rng.integers(0, 256, (count, size, size, 3), np.uint8)
     tokenizer = Tokenizer(model, variables, chunk_size=64)
     recons = tokenizer.reconstruct(images)
     np.testing.assert_array_equal(tokenizer.decode(tokenizer.encode(images)), recons)
