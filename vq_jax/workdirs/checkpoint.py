@@ -116,7 +116,7 @@ def check_section(config: ConfigDict) -> None:
 
 def directory(workdir: epath.PathLike) -> epath.Path:
     """Where the checkpoints of a run lie."""
-    return epath.Path(workdir).expanduser().resolve() / "checkpoints"
+    return epath.Path(workdir).resolve() / "checkpoints"
 
 
 def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:

@@ -15,7 +15,7 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
     Raises:
         InputError: it cannot be written to.
     """
-    workdir = epath.Path(workdir).expanduser()
+    workdir = epath.Path(workdir)
     probe = workdir / f".write_probe_{jax.process_index()}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
