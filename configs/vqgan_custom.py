@@ -4,11 +4,17 @@
         --config.data.source=folder:PATH
 
 The model, losses and optimizer of VQGAN's `custom_vqgan.yaml` (2012.09841v3): L1 and
-LPIPS-VGG16 of weight 1, adaptive weight 0.8, Adam at 4.5e-6 times the images of a step,
-all images scaled to 256 px at the shorter side and cut out at the centre. Ours: the
-codebook starts on data and dead codes restart; the discriminator learns from step 8,000
-and its loss acts from 10,000, with its full weight after 5,000 more, where the released
-code starts both at once; bfloat16. One accelerator. Not run here.
+LPIPS-VGG16 of weight 1, β at the term where the released code has it, adaptive weight
+0.8 from step 10,000, Adam (0.5, 0.9) at 4.5e-6 times the images of a step, all images
+scaled to 256 px at the shorter side and cut out at the centre.
+
+Ours: the codebook starts on data and dead codes restart, since of small data sets few
+codes would live. The discriminator learns 2,000 steps before its loss acts, so that no
+gradients come from an untrained one, and the loss has its full weight after 5,000 more.
+Batches of 16, where theirs have 5 a device; the number of steps, which is not given;
+bfloat16 and Lanczos' kernel.
+
+Every number, and where it stands: docs/recipes.md. One accelerator. Not run here.
 """
 
 from configs.parts.adversarial import use_discriminator
@@ -31,7 +37,12 @@ def get_config(variant: str = ""):
     config.data.flip = False
     config.model.dtype = "bfloat16"
     config.model.code_dim = 256
-    config.model.quantizer = quantizer("vq", codebook_size=1_024, restart_threshold=0.1)
+    config.model.quantizer = quantizer(
+        "vq",
+        codebook_size=1_024,
+        beta_mode="taming_legacy",
+        restart_threshold=0.1,
+    )
     use_resnet(config)
     config.losses.update(l1=1.0, l2=0.0)
     use_perceptual(config)

@@ -5,11 +5,17 @@
 
 Numbers of the released configuration, which the authors trained on OpenImages: KL
 weight 1e-8, temperature 0.9 to 1e-6 along a cosine over 1,000,001 steps, codes in the
-forward pass, base rate 4.5e-6 times 80 images (8 devices of 10), Adam (0.5, 0.9),
-adaptive weight 0.75 from step 0. Ours: bfloat16, the number of steps; the adversarial
-loss acts from 10,000 on, and has its full weight after 10,000 more.
+forward pass, base rate 4.5e-6 times the images of a step, Adam (0.5, 0.9).
 
-TPU or GPU. Paper: rFID 1.49 on the validation images of ImageNet. Not run here.
+Ours: the loss, the discriminator and the batch, which the released file leaves out.
+They are those of the sibling of the same size, latent-diffusion's `vq-f8-n256`: L1 and
+LPIPS-VGG16 of weight 1, adaptive weight 0.75, a discriminator of 3 layers, 8 devices of
+10 images. The adversarial loss acts from 10,000, so that no gradients come from an
+untrained discriminator, and has its full weight after 10,000 more. The number of steps,
+which is not given; bfloat16 and Lanczos' kernel; ImageNet.
+
+Every number, and where it stands: docs/recipes.md. TPU or GPU. Paper: rFID 1.49 on the
+validation images of ImageNet. Not run here.
 """
 
 from configs.parts.adversarial import use_discriminator
@@ -26,6 +32,7 @@ BATCH = 80
 def get_config(variant: str = ""):
     config = defaults()
     use_imagenet256(config)
+    config.data.flip = False
     config.num_steps = 1_000_000
     config.batch_size = BATCH
     config.model.code_dim = 256

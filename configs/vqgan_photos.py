@@ -13,10 +13,9 @@ variant `vqvae` is the same generator with a squared error in place of all three
 `vq-jax compare` puts the two side by side.
 
 Two CPU cores, float32, 12 minutes. No paper has numbers on these photographs. Obtained
-with the quickstart of before, 512 codes and no random colours, seeds 0, 1, 2:
-LPIPS-AlexNet 0.227, 0.217, 0.221 and PSNR 24.58, 24.42, 24.44 dB; of `vqvae` 0.252,
-0.259, 0.256 and 26.20, 26.28, 26.12; of that quickstart 0.296 and 25.19.
-docs/comparing.md has the command, pictures, and what other settings gave.
+with seeds 0, 1, 2: LPIPS-AlexNet 0.161, 0.165, 0.165 and PSNR 27.29, 27.24, 27.23 dB;
+of `vqvae` 0.206, 0.204, 0.206 and 29.04, 28.98, 28.94; of the quickstart 0.229 and
+28.28. docs/comparing.md has the command, pictures, and what other settings gave.
 """
 
 from configs import quickstart

@@ -2,15 +2,17 @@
 
     python train.py --config=configs/vqvae_cifar10.py --workdir=runs/vqvae_cifar10
 
-The paper's: K = 512, two strided convolutions and two residual blocks of 256
-channels, β = 0.25, Adam at 2e-4, 250,000 steps of 128 images. Ours, where it is
-silent or differs: one grid of 8x8 codes of 64 dimensions (the text has 8x8x10), a
-squared error over the variance of the data (0.2532 on [-1, 1]), a codebook that starts
-on data.
+The paper's: K = 512, two strided convolutions and two residual blocks of 256 channels,
+β = 0.25, Adam at 2e-4, 250,000 steps of 128 images.
 
-Needs the data set prepared once, as the error on the first run says. One accelerator.
-Paper: 4.67 bits/dim, a bound that needs a prior over the codes, and so not yet
-comparable with anything printed here. Not run here yet.
+Ours: one grid of 8x8 codes, where the text has 8x8x10; 64 dimensions, a squared error
+over the variance of the data (0.2532 on [-1, 1]) and mirrored images, of which it says
+nothing; a codebook that starts on data, since of codes within 1/K few would live.
+
+Every number, and where it stands: docs/recipes.md. One accelerator. Needs the data set
+prepared once, as the error on the first run says. Paper: 4.67 bits/dim, a bound that
+needs a prior over the codes, and so not yet comparable with anything printed here. Not
+run here yet.
 """
 
 from configs.parts.defaults import defaults

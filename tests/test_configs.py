@@ -57,6 +57,8 @@ def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
 def test_the_smoke_variant_takes_two_steps(name, tmp_path):
     config = _config(name, "smoke")
     config.num_steps, config.optim.warmup_steps = 2, 0
+    if config.task == "adversarial":
+        config.adversarial.update(disc_start=0, gen_start=1)
     config.evaluations.reconstruction.max_images = 8
     console = Console(record=True, quiet=True)
     assert run.train(config, tmp_path, console) == 0

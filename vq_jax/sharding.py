@@ -1,17 +1,26 @@
 """The device mesh; the only file that names its axes."""
 
 from collections.abc import Sequence
+from typing import Annotated, TypedDict
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 
 DATA, FSDP = "data", "fsdp"
 
 # Splitting a small array costs more in communication than it saves in memory.
 MIN_SHARDED_SIZE = 2**14
+
+
+class MeshFields(TypedDict):
+    """The section `config.mesh`: numbers of devices; data=-1 takes what is left."""
+
+    data: Annotated[int, ranges.Range(-1, 10**6)]
+    fsdp: Annotated[int, ranges.Range(1, 10**6)]
 
 
 def make_mesh(

@@ -25,6 +25,7 @@ ADVERSARIAL = {
     "r1_every": 16,
     "lecam_weight": 0.0,
     "lecam_decay": 0.999,
+    "lecam_logits": "each",  # or image_mean, batch_mean
     "augment": (),  # of color, translation, cutout
     "fakes": "shared",  # or updated: reconstructed anew by the updated generator
 }

@@ -13,9 +13,8 @@ def test_a_choice_is_returned_or_named_with_the_choices():
 
 @pytest.mark.parametrize("value", [-1, 11, float("nan")])
 def test_a_number_out_of_range_is_named_with_the_range(value):
-    section, ranges = {"n": value, "free": -99}, {"n": (0, 10)}
-    with pytest.raises(InputError, match=r"^config.s.n=\S+ must be in \[0, 10\]"):
-        checks.check_ranges(section, ranges, "config.s")
+    with pytest.raises(InputError, match=r"^config.n=\S+ must be in \[0, 10\]"):
+        checks.check_range(value, 0, 10, where="config.n")
 
 
 def test_both_ends_are_in_range():

@@ -141,3 +141,45 @@ def test_missing_file_and_unknown_channels(tmp_path):
         decode.decode_image(pathlib.Path(tmp_path / "gone.png"), channels=3)
     with pytest.raises(InputError, match=r"channels=4 is unknown; .*\[1, 3\]"):
         decode.decode_image(b"", channels=4)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr(decode, "MAX_PIXELS", 99)
+    data = encoded(Image.new("RGBA", (20, 5)), format="png")
+    # A header alone shows that no pixel is read.
+    with pytest.raises(InputError, match=r"x\.png: 20 x 5 are more than 99 pixels"):
+        decode.decode_image(data[:60], channels=3, name="x.png")
+    assert (
+        decode.decode_image(
+            encoded(Image.new("L", (9, 11)), format="png"), channels=1
+        ).size
+        == 99
+    )
+
+
+def test_an_image_without_enough_memory_is_an_input_error(monkeypatch):
+    def load(image):
+        raise MemoryError
+
+    data = encoded(Image.new("L", (2, 2)), format="bmp")
+    monkeypatch.setattr(Image.Image, "load", load)
+    with pytest.raises(InputError, match="too little memory"):
+        decode.decode_image(data, channels=1)
+
+
+def test_postscript_is_no_image():
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n"
+    with pytest.raises(InputError, match="not an image of a known format"):
+        decode.decode_image(data, channels=3)
+
+
+def test_avif_with_a_flipped_bit_is_an_input_error():
+    data = encoded(Image.fromarray(noise(16, 16, 3)), format="avif")
+    with pytest.raises(InputError, match="can't be decoded"):
+        decode.decode_image(data.replace(b"iloc", b"iloC"), channels=3)
+
+
+def test_endings_are_those_of_readable_formats():
+    endings = decode.extensions()
+    assert {".jpg", ".jfif", ".avif", ".jp2", ".ppm", ".qoi"} < set(endings)
+    assert not {".eps", ".h5", ".mpg", ".pdf"} & set(endings)

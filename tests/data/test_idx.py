@@ -2,6 +2,7 @@ import gzip
 import pathlib
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,13 +15,24 @@ LABELS = np.array([3, 1, 4, 1, 5, 9], np.uint8)
 
 
 def idx(array: np.ndarray) -> bytes:
-    header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
-    return header + array.tobytes()
+    return header(*array.shape) + array.tobytes()
+
+
+def header(*shape: int) -> bytes:
+    return struct.pack(f">I{len(shape)}I", 0x800 + len(shape), *shape)
+
+
+def zipped(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def damaged(data: bytes) -> bytes:
+    return data[:10] + b"\xff" + data[11:]  # a kind of block that does not exist
 
 
 def write(folder: pathlib.Path, name: str, data: bytes) -> None:
     if name.endswith(".gz"):
-        data = gzip.compress(data, mtime=0)
+        data = zipped(data)
     (folder / name).write_bytes(data)
 
 
@@ -49,12 +61,24 @@ def test_labels_are_optional(tmp_path):
         ("images-idx3-ubyte", idx(LABELS), "not with the magic number 00000803"),
         ("images-idx3-ubyte", b"", "not with the magic number"),
         ("images-idx3-ubyte", idx(IMAGES)[:12], "not with the magic number"),
-        ("images-idx3-ubyte", idx(IMAGES)[:-1], r"4703 bytes .* \(6, 28, 28\)"),
-        ("images-idx3-ubyte", idx(IMAGES) + b"\0", "4705 bytes"),
+        ("images-idx3-ubyte", idx(IMAGES)[:-1], r"only 4703 bytes .* \(6, 28, 28\)"),
+        ("images-idx3-ubyte", idx(IMAGES) + b"\0", r"more bytes .* \(6, 28, 28\)"),
+        ("images-idx3-ubyte", header(0, 28, 28), r"header says \(0, 28, 28\)"),
+        ("images-idx3-ubyte", header(1 << 31, 0, 0), "header says"),
+        # 2 ** 64 bytes, which are 0 in 64 bits
+        ("images-idx3-ubyte", header(1 << 31, 1 << 31, 4), "header says"),
+        ("images-idx3-ubyte", header(1 << 20, 28, 28), "header says"),
         (
             "images-idx3-ubyte",
-            gzip.compress(idx(IMAGES), mtime=0)[:99],
+            zipped(idx(IMAGES))[:99],
             "broken gzip file",
+        ),
+        ("images-idx3-ubyte", damaged(zipped(idx(IMAGES))), "broken gzip file"),
+        ("images-idx3-ubyte", zipped(header(1 << 20, 28, 28)), "header says"),
+        (
+            "images-idx3-ubyte",
+            zipped(idx(IMAGES) + bytes(1 << 20)),
+            "more bytes",
         ),
         ("labels-idx1-ubyte", idx(LABELS[:5]), "5 labels for the 6 images"),
     ],
@@ -62,8 +86,12 @@ def test_labels_are_optional(tmp_path):
 def test_broken_files_are_named(tmp_path, name, data, message):
     write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
     (tmp_path / f"train-{name}").write_bytes(data)
+    tracemalloc.start()
     with pytest.raises(InputError, match=message) as caught:
         IdxSource(str(tmp_path), "train")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
     assert f"train-{name}" in str(caught.value)
 
 

@@ -1,8 +1,10 @@
+import errno
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from etils import epath
 
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
@@ -99,6 +101,23 @@ def test_resumed_iterator_goes_on_exactly(data_config, stop):
     assert len(json.dumps(state)) < 200
 
 
+def test_a_position_in_other_records_is_warned_of(data_config, numbered_folder, caplog):
+    spec = numbered_folder(12)
+    config = data_config(source=spec, train_split="all")
+    state = pipeline.train_batches(config, seed=0, batch_size=4).get_state()
+    same = pipeline.train_batches(config, seed=0, batch_size=4)
+    same.set_state(state)
+    same.set_state({"next_index": 4})  # of a version that kept no fingerprint
+    assert not caplog.records
+    folder = pathlib.Path(spec.removeprefix("folder:"))
+    (folder / "0003.png").rename(folder / "new.png")
+    other = pipeline.train_batches(config, seed=0, batch_size=4)
+    other.set_state(state)
+    (warning,) = caplog.records
+    assert "has changed since the checkpoint: then 12 images" in warning.getMessage()
+    assert len(next(other)["image"]) == 4
+
+
 @pytest.mark.parametrize("process_count", [2, 3])
 def test_processes_share_an_epoch(data_config, numbered_folder, process_count):
     config = data_config(source=numbered_folder(12), train_split="all")
@@ -179,6 +198,17 @@ def test_first_images(data_config, numbered_folder):
     np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(5))
 
 
+def test_first_images_are_those_that_are_not_broken(data_config, numbered_folder):
+    spec = numbered_folder(5)
+    break_images(spec, [0, 2])
+    config = data_config(source=spec, on_error="skip")
+    images = pipeline.first_images(config, "all", 2)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [1, 3])
+    break_images(spec, [1, 3, 4])
+    with pytest.raises(InputError, match="all 5 images are broken"):
+        pipeline.first_images(config, "all", 2)
+
+
 @pytest.mark.parametrize(("count", "found"), [(3, [0, 4, 8]), (20, [*range(9)])])
 def test_spread_images_reach_from_the_first_to_the_last(
     data_config, numbered_folder, count, found
@@ -194,6 +224,9 @@ def test_spread_images_leave_out_broken_ones(data_config, numbered_folder):
     config = data_config(source=spec, on_error="skip")
     images = pipeline.spread_images(config, "all", 3)
     np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 8])
+    break_images(spec, [0, 8])
+    with pytest.raises(InputError, match="all 3 images looked at are broken"):
+        pipeline.spread_images(config, "all", 3)
 
 
 @pytest.mark.parametrize("num_threads", [0, 3])
@@ -240,6 +273,23 @@ def test_a_folder_of_broken_images_ends(data_config, numbered_folder):
     config = data_config(source=spec, train_split="all", on_error="skip")
     with pytest.raises(InputError, match="all 3 images are broken"):
         next(pipeline.train_batches(config, seed=0, batch_size=2))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "Stale"), MemoryError()])
+def test_what_goes_wrong_in_reading_is_skipped(
+    data_config, numbered_folder, monkeypatch, error
+):
+    config = data_config(source=numbered_folder(4), on_error="skip")
+
+    def read_bytes(path):
+        if path.name == "0002.png":
+            raise error
+        with open(path, "rb") as file:
+            return file.read()
+
+    monkeypatch.setattr(type(epath.Path("x")), "read_bytes", read_bytes)
+    (batch,) = pipeline.eval_batches(config, "all", batch_size=4)
+    np.testing.assert_array_equal(batch["mask"], [1, 1, 0, 1])
 
 
 @pytest.mark.slow

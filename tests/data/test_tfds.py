@@ -1,4 +1,5 @@
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -69,12 +70,38 @@ def test_slices_channels_and_pickling(prepared):
     assert copy[0]["label"] == 1
 
 
+@pytest.mark.parametrize("kept", [0.5, None])
+def test_a_damaged_file_is_an_error_of_its_images(tmp_path, kept):
+    """So that `on_error="skip"` leaves them out."""
+    folder = write_tiny_dataset(tmp_path, IMAGES)
+    (file,) = folder.glob("*.array_record*")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data[: int(kept * len(data))] if kept else data)
+    source = TfdsSource(str(folder), "train")
+    with pytest.raises(InputError, match=r"train\[3\] can't be read \("):
+        source[3]
+
+
 def test_reading_does_not_import_tensorflow(prepared):
     command = [sys.executable, "-c", READ_WITHOUT_TENSORFLOW]
     done = subprocess.run(
         [*command, str(prepared.parent.parent)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"name": "ti', "[" * 10_000, '{"pythonClassName": "os.path.join"}'],
+    ids=["empty", "no object", "cut", "deep", "another class"],
+)
+def test_a_damaged_description_is_an_error(prepared, tmp_path, file, content):
+    folder = shutil.copytree(prepared, tmp_path / "tiny" / "1.0.0")
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=r"is damaged \(.*\); prepare it again"):
+        TfdsSource(str(folder), "train")
 
 
 def test_not_prepared_gives_the_command(tmp_path):

@@ -169,3 +169,28 @@ def test_sizes_that_do_not_fit():
         EvalTransform(**{**FIELDS, "image_size": 0})
     with pytest.raises(InputError, match=r"crop of 9 .* 8 x 20 pixels"):
         transforms.center_crop(coordinates(8, 20), 9)
+
+
+@pytest.mark.parametrize("crop", ["random", "center"])
+@pytest.mark.parametrize("shape", [(3, 4000, 1), (4000, 3, 3)])
+def test_narrow_images_are_cut_before_they_are_scaled(monkeypatch, crop, shape):
+    """As a whole, the strip would have 8 x 10,667 pixels."""
+    monkeypatch.setattr(transforms.decode, "MAX_PIXELS", 50_000)
+    scaled = []
+    scale = transforms._scale
+
+    def watched(image, shape, kernel):
+        scaled.append(shape)
+        return scale(image, shape, kernel)
+
+    monkeypatch.setattr(transforms, "_scale", watched)
+    image = np.zeros(shape, np.uint8)
+    image[:] = np.arange(4000).reshape([4000 if n == 4000 else 1 for n in shape]) // 16
+    train = TrainTransform(**{**TRAIN, "crop": crop})
+    rng = np.random.default_rng(0)
+    crops = [train(element(image), rng)["image"] for _ in range(20)]
+    middle = EvalTransform(**FIELDS)(element(image))["image"]
+    assert set(scaled) == {(8, 8)}
+    assert {124, 125} >= set(middle.flat)
+    # Random crops come from all over the strip.
+    assert np.ptp([crop.mean() for crop in crops]) > (150 if crop == "random" else -1)

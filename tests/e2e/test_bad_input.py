@@ -1,5 +1,6 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,12 +10,15 @@ from vq_jax import InputError, Tokenizer
 SMOKE = "--config=configs/quickstart.py:smoke"
 
 TRAINING = {
-    "unknown field": (("--config.batchsize=3",), "has no field batchsize"),
+    "unknown field": (
+        ("--config.batchsize=3",),
+        "config.batchsize is unknown; did you mean config.batch_size?",
+    ),
     "wrong type": (("--config.batch_size=many",), "invalid literal for int()"),
     "unknown variant": (("--config=configs/quickstart.py:smok",), "variant 'smok'"),
     "no such config": (
         ("--config=configs/nothing.py",),
-        "No such file or directory: 'configs/nothing.py'",
+        "--config=configs/nothing.py: no such file",
     ),
     "unknown quantizer": (
         ("--config.model.quantizer.name=vqq",),
@@ -57,7 +61,7 @@ def tmp(tmp_path_factory):
     (folder / "empty").mkdir()
     (folder / "broken").mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    for name in ("photo.jpg", "whole.jpg"):
+    for name in ("photo.jpg", "another.jpg"):
         Image.fromarray(noise).save(folder / "broken" / name)
     photo = folder / "broken" / "photo.jpg"
     photo.write_bytes(photo.read_bytes()[:1000])
@@ -77,6 +81,39 @@ def test_training_refuses(case, run, call, tmp, tmp_path):
     assert "error: " in printed
     assert message.format(tmp=tmp) in printed
     assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "near"),
+    [("", "num_stpes", "num_steps"), ("optim.", "learning_rat", "learning_rate")],
+)
+def test_a_misspelt_field_of_a_file(call, tmp_path, section, field, near):
+    (tmp_path / "own.py").write_text(
+        "from configs.parts.defaults import defaults\n\n"
+        "def get_config(variant=''):\n"
+        "    config = defaults()\n"
+        f"    config.{section}{field} = 5\n"
+        "    return config\n"
+    )
+    flags = (f"--config={tmp_path}/own.py", f"--workdir={tmp_path}/run")
+    code, printed = call("train", *flags)
+    assert code == 2, printed
+    expected = (
+        f"config.{section}{field} is unknown; did you mean config.{section}{near}?"
+    )
+    assert expected in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_job_of_one_process_is_none(call, tmp_path, monkeypatch):
+    def alone():
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", alone)
+    code, printed = call("train", SMOKE, f"--workdir={tmp_path}/run", "--distributed")
+    assert code == 2, printed
+    assert "--distributed finds no job of several processes (coordinator_" in printed
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_workdir_that_cannot_be_written(call, tmp_path):

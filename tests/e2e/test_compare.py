@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import statistics
 import time
 
 import pytest
@@ -104,6 +105,22 @@ def test_the_same_command_trains_nothing_and_writes_the_same(compared, call):
     assert code == 0, printed
     assert not re.search(r"run \d of", printed)
     assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+@pytest.mark.slow
+def test_another_seed_trains_only_what_is_new(compared, call, tmp_path):
+    folder, flags, _ = compared
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    code, printed = call(*flags[:-1], f"--workdir={tmp_path}", "--seeds=0,1")
+    assert code == 0, printed
+    assert re.findall(r"run \d of 4: .*fsq-(\d-\d)", printed) == ["3-1", "4-1"]
+    results = json.loads((tmp_path / "report.json").read_text())["runs"]
+    report = (tmp_path / "report.md").read_text()
+    for config, codes in (("fsq-3", "2^3"), ("fsq-4", "2^4")):
+        psnr = [one["psnr"] for one in results if one["config"] == config]
+        assert len(psnr) == 2
+        mean, deviation = statistics.mean(psnr), statistics.stdev(psnr)
+        assert f"| {config} | {codes} | {mean:.2f} ± {deviation:.2f} |" in report
 
 
 @pytest.mark.slow

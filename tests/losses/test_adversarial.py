@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs.parts.adversarial import ADVERSARIAL
 from vq_jax.losses import adversarial
+from vq_jax.losses.adversarial_objective import AdversarialObjective
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = (RNG.normal(size=(4, 3, 3)).astype(np.float32) for _ in range(2))
@@ -91,6 +93,23 @@ def test_lecam_follows_its_definition_and_leaves_its_averages_alone():
         jnp.asarray(REAL), jnp.asarray(FAKE), *averages
     )
     assert grads == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"), [("image_mean", (3.0, 0.0)), ("batch_mean", (1.5,))]
+)
+def test_lecam_may_take_the_mean_logit_of_an_image_or_of_the_batch(choice, expected):
+    logits = jnp.asarray([[[1.0, 5.0]], [[-4.0, 4.0]]])  # two patches an image
+    np.testing.assert_array_equal(adversarial.LECAM_LOGITS[choice](logits), expected)
+    assert adversarial.LECAM_LOGITS["each"](logits) is logits
+
+
+def test_the_objective_reduces_logits_before_lecam():
+    objective = AdversarialObjective(**{**ADVERSARIAL, "lecam_logits": "batch_mean"})
+    logits, averages = jnp.asarray([-2.0, 6.0]), {"real": 1.0, "fake": -1.0}
+    averages = {name: jnp.asarray(value) for name, value in averages.items()}
+    # The means are 2: relu(2 + 1)² + relu(1 - 2)², where each logit would add more.
+    np.testing.assert_allclose(objective.lecam(logits, logits, averages), 9.0)
 
 
 def test_the_adaptive_weight_is_a_ratio_of_norms_within_its_clamp():

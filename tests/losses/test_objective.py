@@ -81,8 +81,8 @@ def test_a_loss_without_weight_is_not_computed(passed):
 @pytest.mark.parametrize(
     ("losses", "message"),
     [
-        ({"l3": 1.0}, r"config.losses='l3' is unknown; choose from \['kl', 'l1'"),
-        ({"l2": -1.0}, r"config.losses.l2=-1.0 must be in \[0.0, inf\]"),
+        ({"l3": 1.0}, r"config.losses.l3 is unknown.* takes \['kl', 'l1'"),
+        ({"l2": -1.0}, r"config.losses.l2=-1.0 must be in \[0.0, "),
         ({"quantizer": 1.0}, r"no reconstruction term; give one of"),
         ({"nll": 1.0}, r"nll=1.0 needs a likelihood"),
         ({"l2": 1.0, "kl": 1.0}, r"does not fit the deterministic head"),

@@ -39,3 +39,23 @@ def test_schedules_rise_as_they_fall(shape):
 def test_without_steps_a_schedule_is_at_its_end(shape, value):
     found = annealing.anneal(jnp.asarray(0), 1.0, 0.1, 0, shape)
     np.testing.assert_allclose(found, value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "exponential"])
+@pytest.mark.parametrize(
+    ("initial", "final"), [(64.0, 1e-6), (0.9, 1e-6), (1e-6, 64.0)]
+)
+def test_the_ends_are_exact_and_the_last_steps_lie_between_them(shape, initial, final):
+    num_steps = 1_000_001  # as of VQGAN's Gumbel codes
+    last = jnp.arange(num_steps - 300, num_steps + 2)
+    steps = jnp.concatenate([jnp.asarray([0]), last])
+
+    def at(step):
+        return annealing.anneal(step, initial, final, num_steps, shape)
+
+    found = jax.jit(jax.vmap(at))(steps)
+    assert found[0] == np.float32(initial)
+    np.testing.assert_array_equal(found[-2:], np.full(2, np.float32(final)))
+    towards = np.diff(found) * np.sign(final - initial)
+    assert (towards >= 0).all()
+    assert found.min() > 0

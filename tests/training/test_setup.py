@@ -82,6 +82,26 @@ def test_an_adaptive_weight_needs_a_decoder_that_learns():
         prepare(config)
 
 
+@pytest.mark.parametrize(
+    ("variant", "frozen"),
+    [
+        ("smoke,vq", ("encoder", "head", "quantizer", "decoder")),
+        ("smoke,fsq", ("encoder", "head", "decoder")),
+    ],
+)
+def test_a_run_in_which_nothing_would_learn(variant, frozen):
+    config = quickstart.get_config(variant)
+    config.update(init_from="somewhere", freeze=frozen)
+    with pytest.raises(InputError, match=r"^config.freeze=.* leaves nothing that lear"):
+        prepare(config)
+
+
+def test_a_codebook_of_averages_learns_alone():
+    config = quickstart.get_config("smoke,vq_ema")
+    config.update(init_from="somewhere", freeze=("encoder", "head", "decoder"))
+    prepare(config)
+
+
 def test_an_unknown_perceptual_net_is_named():
     config = quickstart.get_config("smoke,perceptual")
     config.perceptual.net = "vgg"

@@ -88,13 +88,23 @@ def test_a_new_run_of_either_kind_starts_with_its_model(kind, workdir, experimen
 def test_the_run_itself_goes_on(kind, workdir):
     config, _ = checkpoint.load_config(workdir)
     assert config.task == KINDS[kind]
-    config.num_steps = 3
+    config.num_steps = 11  # the adversarial loss of one acts from step 10
     config.evaluations.reconstruction.max_images = 8
     printed = io.StringIO()
     assert run.train(config, workdir, Console(file=printed, width=200)) == 0
-    assert "2 -> 3" in printed.getvalue()
+    assert "2 -> 11" in printed.getvalue()
 
 
 def test_a_configuration_of_today_is_left_as_it_is():
     config = vqgan_stability.get_config().to_dict()
-    assert legacy.upgraded(config) is config
+    assert legacy.upgraded(config) == config
+
+
+def test_a_field_that_a_section_got_since_has_the_value_of_before():
+    config = vqgan_stability.get_config().to_dict()
+    del config["adversarial"]["lecam_logits"], config["data"]["white_point"]
+    found = legacy.upgraded(config)
+    assert found["adversarial"]["lecam_logits"] == "each"
+    assert found["data"]["white_point"] == 0.0
+    alone = vqvae_photos.get_config().to_dict()
+    assert legacy.upgraded(alone) == alone

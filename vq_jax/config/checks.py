@@ -6,9 +6,7 @@ as `config.optim.name`, so that the message names what the user has to change.
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
-
-from ml_collections import ConfigDict
+from typing import Any, TypeVar
 
 from vq_jax.errors import InputError
 
@@ -16,15 +14,17 @@ Number = int | float
 T = TypeVar("T")
 
 
-def choose(table: Mapping[str, T], name: str, where: str) -> T:
+def choose(table: Mapping[str, T], name: Any, where: str) -> T:
     """`table[name]`, or an InputError that names the field and the choices."""
     check_choice(name, table, where)
     return table[name]
 
 
-def check_choice(value: str | int, choices: Iterable, where: str) -> None:
+def check_choice(value: Any, choices: Iterable[str | int], where: str) -> None:
     """Raises InputError where `value` is none of the choices."""
-    if value not in choices:
+    # To Python True is the number 1, and others may not be looked up.
+    is_known = isinstance(value, str | int) and not isinstance(value, bool)
+    if not is_known or value not in choices:
         raise InputError(
             f"{where}={value!r} is unknown; choose from {sorted(choices)}."
         )
@@ -36,11 +36,3 @@ def check_range(
     """Raises InputError where `value` is outside of [low, high], or not a number."""
     if not low <= value <= high:
         raise InputError(f"{where}={value} must be in [{low}, {high}].")
-
-
-def check_ranges(
-    section: ConfigDict | Mapping, ranges: Mapping[str, tuple], where: str
-) -> None:
-    """`check_range` for the fields of a section: {field: (low,) or (low, high)}."""
-    for field, limits in ranges.items():
-        check_range(section[field], *limits, where=f"{where}.{field}")

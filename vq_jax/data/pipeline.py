@@ -3,21 +3,59 @@
 Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Literal, TypedDict, TypeVar
 
 import grain
 import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_range
-from vq_jax.data.records import Records
+from vq_jax.config import ranges
+from vq_jax.config.fields import check_section
+from vq_jax.data import transforms
+from vq_jax.data.records import ON_ERROR, Records
 from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
+from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
 
 T = TypeVar("T")
+
+
+class DataFields(TypedDict):
+    """The section `config.data`.
+
+    Attributes:
+        source: one of `sources.FORMS`.
+        train_split, eval_split: splits of the source.
+        data_dir: root of TFDS data sets; "" is the default of TFDS.
+        image_size, channels, resize, kernel, crop, flip, color_prob: see
+            `transforms.TrainTransform`.
+        white_point: of deep grey images, see `decode.decode_image`.
+        on_error: see `records.Records`.
+        num_threads: that decode images, in a process.
+        prefetch: images that are decoded ahead.
+        num_workers: processes that decode; 0 decodes in threads.
+    """
+
+    source: str
+    train_split: str
+    eval_split: str
+    data_dir: str
+    image_size: Annotated[int, ranges.Range(1, 2**14)]
+    channels: Literal[transforms.CHANNELS]
+    resize: Literal[transforms.RESIZES]
+    kernel: Literal[tuple(transforms.KERNELS)]
+    crop: Literal[transforms.CROPS]
+    flip: bool
+    color_prob: ranges.Fraction
+    white_point: ranges.Weight
+    on_error: Literal[ON_ERROR]
+    num_threads: Annotated[int, ranges.Range(0, 2**10)]
+    prefetch: Annotated[int, ranges.Range(0, 2**20)]
+    num_workers: Annotated[int, ranges.Range(0, 2**10)]
 
 
 def open_records(
@@ -27,12 +65,15 @@ def open_records(
 
     `random_crops` is for training: a source of few large images then gives whole ones.
     """
+    check_section(DataFields, data_config, "config.data")
     source = open_source(
         data_config.source,
         split,
         image_size=data_config.image_size,
         channels=data_config.channels,
+        white_point=data_config.white_point,
         data_dir=data_config.data_dir,
+        skip_unreadable=data_config.on_error == "skip",
         random_crops=random_crops,
     )
     return Records(source, data_config.on_error)
@@ -60,7 +101,8 @@ def train_batches(
     reach into the next epoch. With the same seed the batches of all processes
     together have the same images and crops, whatever `process_count` is. The number of
     worker processes changes the order, the number of threads doesn't. `get_state()` is
-    a few integers, and `set_state()` goes on with exactly the next batch.
+    a few integers and the records' fingerprint, and `set_state()` goes on with exactly
+    the next batch; it warns where the records are others.
 
     Args:
         data_config: `config.data`.
@@ -89,7 +131,9 @@ def train_batches(
         _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
         dataset = dataset.mp_prefetch(options)
-    return iter(dataset)
+    source = records.source
+    name = f"{source.name}/{source.split}"
+    return WatchedIterator(iter(dataset), source.fingerprint, name)
 
 
 def eval_batches(
@@ -161,21 +205,42 @@ def each_record(
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
-    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C]."""
-    batch = next(eval_batches(data_config, split, batch_size=count, limit=count))
-    return batch["image"][batch["mask"] > 0]
+    """The first `count` images of a split, or all of fewer: uint8 [n, S, S, C].
+
+    The ones after them take the place of broken images that are skipped.
+    """
+    records = open_records(data_config, split)
+    found = _images(data_config, records, range(len(records)))
+    return np.stack([*itertools.islice(found, count)])
 
 
 def spread_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
     """`count` images evenly spread over a split, or all of fewer: uint8 [n, S, S, C].
 
     Broken images that are skipped leave fewer.
+
+    Raises:
+        InputError: An image is broken, or all of them are and are skipped.
     """
     records = open_records(data_config, split)
-    transform = _eval_transform(data_config)
     indices = np.linspace(0, len(records) - 1, min(count, len(records)))
-    found = (records[int(index)] for index in indices)
-    return np.stack([transform(r)["image"] for r in found if r is not None])
+    found = [*_images(data_config, records, map(int, indices))]
+    if not found:
+        raise InputError(
+            f"{records.source.name}: all {count} images looked at are broken."
+        )
+    return np.stack(found)
+
+
+def _images(
+    data_config: ConfigDict, records: Records, indices: Iterable[int]
+) -> Iterator[np.ndarray]:
+    """Those of the records that are not broken, as in evaluation."""
+    transform = _eval_transform(data_config)
+    for index in indices:
+        record = records[index]
+        if record is not None:
+            yield transform(record)["image"]
 
 
 def _train_records(data_config: ConfigDict) -> Records:
@@ -198,8 +263,6 @@ def _local_batch(batch_size: int, process_index: int, process_count: int) -> int
 
 
 def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
-    for field in ("num_threads", "prefetch", "num_workers"):
-        check_range(data_config[field], 0, where=f"config.data.{field}")
     # Grain warns where threads outnumber the places that they could fill.
     num_threads = min(data_config.num_threads, data_config.prefetch)
     return grain.ReadOptions(

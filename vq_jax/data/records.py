@@ -26,11 +26,13 @@ class Records:
         return len(self.source)
 
     def __getitem__(self, index: int) -> Record | None:
-        if self.on_error == "raise":
-            return self.source[index]
         try:
             return self.source[index]
         except InputError as error:
+            if self.on_error == "raise":
+                raise InputError(
+                    f"{error} config.data.on_error='skip' leaves such images out."
+                ) from error
             self._skip(int(index), error)
             return None
 

@@ -1,13 +1,16 @@
 """Native-size uint8 images to [S, S, C], in NumPy and Pillow; outputs stay uint8."""
 
 import dataclasses
+import functools
+import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from vq_jax.config.checks import check_choice, check_range
-from vq_jax.data import color
+from vq_jax.data import color, decode
 from vq_jax.errors import InputError
 
 # Pillow's kernels widen with the reduction factor: all but nearest are antialiased.
@@ -40,12 +43,16 @@ def resize(image: Pixels, size: int, mode: str, kernel: str) -> Pixels:
         InputError: Unknown mode or kernel.
     """
     _check("resize", mode, RESIZES)
+    shape = _resized_shape(image, size, mode)
+    return image if shape == image.shape[:2] else _scale(image, shape, kernel)
+
+
+def _resized_shape(image: Pixels, size: int, mode: str) -> tuple[int, int]:
     height, width = image.shape[:2]
     shorter = min(height, width)
-    if shorter == size or (mode == "none" and shorter > size):
-        return image
-    shape = (round(height * size / shorter), round(width * size / shorter))
-    return _scale(image, shape, kernel)
+    if mode == "none" and shorter > size:
+        return height, width
+    return round(height * size / shorter), round(width * size / shorter)
 
 
 def center_crop(image: Pixels, size: int) -> Pixels:
@@ -120,8 +127,19 @@ class EvalTransform:
 
     def __call__(self, element: dict) -> dict:
         """{"image": uint8 [S, S, C], "label": int32}."""
-        image = resize(element["image"], self.image_size, self.resize, self.kernel)
+        image = self._resized(element["image"], center_crop)
         return self._pack(center_crop(image, self.image_size), element)
+
+    def _resized(self, image: Pixels, cut: Callable) -> Pixels:
+        """The image as `resize` gives it; of a very narrow one, a square from `cut`.
+
+        A strip of 5 x 17 million pixels would become 200 times as many. Its crop has
+        its whole width, so it may as well come first.
+        """
+        shape = _resized_shape(image, self.image_size, self.resize)
+        if math.prod(shape) > max(decode.MAX_PIXELS, math.prod(image.shape[:2])):
+            image = cut(image, min(image.shape[:2]))
+        return resize(image, self.image_size, self.resize, self.kernel)
 
     def _pack(self, image: Pixels, element: dict) -> dict:
         image = np.ascontiguousarray(to_channels(image, self.channels))
@@ -163,10 +181,10 @@ class TrainTransform(EvalTransform):
         size = self.image_size
         if self.crop == "random_resized":
             return random_resized_crop(image, size, rng, kernel=self.kernel)
-        image = resize(image, size, self.resize, self.kernel)
+        cut = center_crop
         if self.crop == "random":
-            return random_crop(image, size, rng)
-        return center_crop(image, size)
+            cut = functools.partial(random_crop, rng=rng)
+        return cut(self._resized(image, cut), size)
 
 
 def _check(field: str, value: str | int, choices) -> None:

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from vq_jax import sharding
-from vq_jax.config.checks import check_range
+from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.typing import Variables
 
@@ -83,10 +83,7 @@ class Evaluation(abc.ABC):
 
     subject: Subject
     where: str
-    every: int = 0
-
-    def __post_init__(self):
-        check_range(self.every, 0, where=f"{self.where}.every")
+    every: ranges.Steps = 0
 
     @property
     def nets(self) -> tuple[str, ...]:

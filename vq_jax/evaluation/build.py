@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import choose
+from vq_jax.config.fields import check_known
 from vq_jax.config.tables import from_section
 from vq_jax.evaluation.base import Evaluation, Subject
 from vq_jax.evaluation.reconstruction import Reconstruction, ReconstructionPictures
@@ -18,7 +18,7 @@ def build_evaluations(config: ConfigDict, subject: Subject) -> dict[str, Evaluat
     """
     made = {}
     for name, section in config.evaluations.items():
-        kind = choose(EVALUATIONS, name, "config.evaluations: the section")
-        where = f"config.evaluations.{name}"
+        check_known(name, EVALUATIONS, "config.evaluations")
+        kind, where = EVALUATIONS[name], f"config.evaluations.{name}"
         made[name] = from_section(kind, section, where, subject=subject, where=where)
     return made

@@ -4,12 +4,12 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from vq_jax import sharding
-from vq_jax.config.checks import check_choice, check_range
+from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
 from vq_jax.evaluation.base import Evaluation, Report
@@ -38,18 +38,14 @@ class Reconstruction(Evaluation):
         lpips: networks that LPIPS is computed with, of "alexnet" and "vgg16".
     """
 
-    batch_size: int = 64
-    max_images: int = 0
-    lpips: tuple[str, ...] = ()
+    batch_size: ranges.Count = 64
+    max_images: ranges.Natural = 0
+    lpips: tuple[Literal[tuple(NETS)], ...] = ()
 
     def __post_init__(self):
-        super().__post_init__()
         sharding.check_batch_size(
             self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
         )
-        check_range(self.max_images, 0, where=f"{self.where}.max_images")
-        for net in self.lpips:
-            check_choice(net, NETS, f"{self.where}.lpips")
 
     @property
     def nets(self) -> tuple[str, ...]:

@@ -61,6 +61,14 @@ def image_logits(logits: Logits) -> Float[Array, "b"]:
     return jnp.mean(logits.reshape(len(logits), -1), axis=1)
 
 
+# choice of `lecam_logits` -> what LeCAM takes of the logits of a batch
+LECAM_LOGITS = {
+    "each": lambda logits: logits,
+    "image_mean": image_logits,
+    "batch_mean": lambda logits: jnp.mean(logits)[None],
+}
+
+
 def accuracy(real: Logits, fake: Logits) -> Scalar:
     """Fraction of logits on the right side of 0, over real and fake alike."""
     return 0.5 * (jnp.mean(real > 0.0) + jnp.mean(fake < 0.0))

@@ -6,26 +6,14 @@ from typing import Literal
 from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_choice, check_ranges
-from vq_jax.config.tables import check_literals
+from vq_jax.config import ranges
+from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
 from vq_jax.losses import adversarial
 from vq_jax.ops import diff_augment
 
 Loss = Literal["hinge", "non_saturating", "vanilla"]
 WHERE = "config.adversarial"
-RANGES = {
-    "weight": (0.0,),
-    "min_weight": (0.0,),
-    "max_weight": (0.0,),
-    "disc_start": (0,),
-    "gen_start": (0,),
-    "gen_ramp": (0,),
-    "r1_weight": (0.0,),
-    "r1_every": (1,),
-    "lecam_weight": (0.0,),
-    "lecam_decay": (0.0, 1.0),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,6 +35,9 @@ class AdversarialObjective:
         r1_every: interval of the penalty, which is multiplied by it, in updates of the
             discriminator (StyleGAN2 1912.04958, appendix B).
         lecam_weight, lecam_decay: of the LeCAM loss, and of its moving averages.
+        lecam_logits: what that loss takes: "each" logit, as Open-MAGVIT2; the mean of
+            an image's, "image_mean"; or the mean of a batch's, as MaskBit, "batch_mean"
+            (with gradient accumulation, of a part's).
         augment: names from `ops/diff_augment.py`, for all images that the
             discriminator sees.
         fakes: "shared" trains the discriminator on the reconstructions that the
@@ -56,18 +47,19 @@ class AdversarialObjective:
 
     generator_loss: Loss
     discriminator_loss: Loss
-    weight: float
+    weight: ranges.Weight
     weighting: Literal["adaptive", "fixed"]
-    min_weight: float
-    max_weight: float
-    disc_start: int
-    gen_start: int
-    gen_ramp: int
-    r1_weight: float
-    r1_every: int
-    lecam_weight: float
-    lecam_decay: float
-    augment: tuple[str, ...]
+    min_weight: ranges.Weight
+    max_weight: ranges.Weight
+    disc_start: ranges.Steps
+    gen_start: ranges.Steps
+    gen_ramp: ranges.Steps
+    r1_weight: ranges.Weight
+    r1_every: ranges.Count
+    lecam_weight: ranges.Weight
+    lecam_decay: ranges.Fraction
+    lecam_logits: Literal["each", "image_mean", "batch_mean"]
+    augment: tuple[Literal[tuple(diff_augment.AUGMENTATIONS)], ...]
     fakes: Literal["shared", "updated"]
 
     def of_generator(self, fake: adversarial.Logits) -> Float[Array, ""]:
@@ -80,6 +72,15 @@ class AdversarialObjective:
         """The discriminator's loss, without LeCAM and R1."""
         return adversarial.DISCRIMINATOR_LOSSES[self.discriminator_loss](real, fake)
 
+    def lecam(
+        self, real: adversarial.Logits, fake: adversarial.Logits, averages: dict
+    ) -> Float[Array, ""]:
+        """LeCAM's loss, unweighted; `averages` are those of "real" and "fake"."""
+        take = adversarial.LECAM_LOGITS[self.lecam_logits]
+        return adversarial.lecam(
+            take(real), take(fake), averages["real"], averages["fake"]
+        )
+
     def generator_weight(self, step, ratio: Float[Array, ""]) -> Float[Array, ""]:
         """What `of_generator` is multiplied with: weight, ratio of gradients, ramp."""
         ramp = adversarial.ramp(step, start=self.gen_start, length=self.gen_ramp)
@@ -90,14 +91,11 @@ def build_adversarial_objective(config: ConfigDict) -> AdversarialObjective:
     """The objective of `config.adversarial`.
 
     Raises:
-        InputError: a number out of range, an unknown choice, a clamp without room, or a
-            generator that learns from a discriminator before that does.
+        InputError: an unknown field or choice, a number out of range, a clamp without
+            room, or a generator that learns from a discriminator before that does.
     """
     section = config.adversarial
-    check_literals(AdversarialObjective, section.to_dict(), WHERE)
-    check_ranges(section, RANGES, WHERE)
-    for name in section.augment:
-        check_choice(name, diff_augment.AUGMENTATIONS, f"{WHERE}.augment")
+    objective = from_section(AdversarialObjective, section, WHERE)
     if section.min_weight > section.max_weight:
         raise InputError(
             f"{WHERE}.min_weight={section.min_weight} is above {WHERE}.max_weight="
@@ -109,5 +107,4 @@ def build_adversarial_objective(config: ConfigDict) -> AdversarialObjective:
             f"{section.disc_start}: the generator would learn from a random net. Make "
             f"it {section.disc_start} or more."
         )
-    fields = {**section.to_dict(), "augment": tuple(section.augment)}
-    return AdversarialObjective(**fields)
+    return objective

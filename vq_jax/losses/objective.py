@@ -3,12 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from typing import Literal, TypedDict
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_choice, check_ranges
+from vq_jax.config import ranges
+from vq_jax.config.fields import check_section
 from vq_jax.errors import InputError
 from vq_jax.losses import reconstruction
 from vq_jax.models.autoencoder import Autoencoder, AutoencoderOutput
@@ -17,10 +19,26 @@ from vq_jax.models.perceptual.lpips import NETS, Lpips
 
 PERCEPTUAL = "perceptual"
 RECONSTRUCTION = ("l1", "l2", "nll")
-NAMES = (*RECONSTRUCTION, PERCEPTUAL, "kl", "quantizer")
 
 Scalar = Float[Array, ""]
 Logs = dict[str, Scalar]
+
+
+class LossFields(TypedDict, total=False):
+    """The section `config.losses`: weights; a loss of weight 0 is not computed."""
+
+    l1: ranges.Weight
+    l2: ranges.Weight
+    nll: ranges.Weight
+    perceptual: ranges.Weight
+    kl: ranges.Weight
+    quantizer: ranges.Weight
+
+
+class PerceptualFields(TypedDict):
+    """The section `config.perceptual`: the network of LPIPS."""
+
+    net: Literal[tuple(NETS)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +138,7 @@ def build_objective(config: ConfigDict, model: Autoencoder) -> Objective:
             together, or an unknown or missing network.
     """
     losses = config.losses.to_dict()
-    for name in losses:
-        check_choice(name, NAMES, "config.losses")
-    check_ranges(losses, dict.fromkeys(losses, (0.0,)), "config.losses")
+    check_section(LossFields, losses, "config.losses")
     weights = {name: weight for name, weight in losses.items() if weight}
     _check_weights(model, weights)
     if PERCEPTUAL not in weights:
@@ -132,7 +148,7 @@ def build_objective(config: ConfigDict, model: Autoencoder) -> Objective:
             f"config.losses.perceptual={weights[PERCEPTUAL]} needs a network in "
             "config.perceptual.net; --config=FILE:perceptual has both."
         )
-    check_choice(config.perceptual.net, NETS, "config.perceptual.net")
+    check_section(PerceptualFields, config.perceptual, "config.perceptual")
     return Objective(model, weights, config.perceptual.net)
 
 

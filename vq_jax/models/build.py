@@ -1,9 +1,14 @@
 """Builds modules from a configuration, with the tables of their names."""
 
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypedDict
+
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_choice, check_ranges, choose
-from vq_jax.config.tables import field_names, from_table
+from vq_jax.config import ranges
+from vq_jax.config.checks import choose
+from vq_jax.config.fields import check_section, check_value, field_names
+from vq_jax.config.tables import from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
@@ -45,7 +50,6 @@ HEADS = {
     "gaussian": GaussianHead,
     "identity": IdentityHead,
 }
-DTYPES = ("bfloat16", "float32")
 QUANTIZERS = {
     "bsq": BinarySphericalQuantizer,
     "cvq": ClusteredVectorQuantizer,
@@ -65,6 +69,27 @@ QUANTIZERS = {
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 
+class ModelFields(TypedDict):
+    """The section `config.model`; its own sections are built by their tables.
+
+    Attributes:
+        dtype: of convolutions and latents; parameters are float32.
+        code_dim: channels of codes, but for families that have their own number.
+        latent_dim: channels of the latents where linear maps lead from there to the
+            codes and back; 0 has no maps.
+        likelihood: one of LIKELIHOODS.
+    """
+
+    dtype: Literal["bfloat16", "float32"]
+    code_dim: ranges.Width
+    latent_dim: Annotated[int, ranges.Range(0, 2**14)]
+    likelihood: str
+    encoder: Mapping
+    head: Mapping
+    quantizer: Mapping
+    decoder: Mapping
+
+
 def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
     """The autoencoder that `config.model` describes, for images of so many channels.
 
@@ -72,10 +97,9 @@ def build_autoencoder(config: ConfigDict, *, channels: int) -> Autoencoder:
         InputError: an unknown name or field, or an encoder and a decoder of different
             strides.
     """
-    check_ranges(config, {"code_dim": (1,), "latent_dim": (0,)}, "config.model")
+    check_section(ModelFields, config, "config.model")
     likelihood = choose(LIKELIHOODS, config.likelihood, "config.model.likelihood")
     out_channels = channels * likelihood.outputs_per_channel
-    check_choice(config.dtype, DTYPES, "config.model.dtype")
     shared = {"dtype": config.dtype}
     encoder = from_table(ENCODERS, config.encoder, "config.model.encoder", **shared)
     decoder = from_table(
@@ -148,21 +172,23 @@ def build_quantizer(
     derived = {"dtype": dtype}
     if "code_dim" in field_names(family):
         derived["code_dim"] = code_dim
-    if "inner" in field_names(family):
-        if "inner" not in config:
-            raise InputError(
-                f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
-                "on, such as {'name': 'vq_ema'}."
-            )
-        heads = config.get("num_heads", getattr(family, "num_heads", 1))
-        if heads < 1 or code_dim % heads:
-            raise InputError(
-                f"{where}.num_heads={heads} must divide config.model.code_dim="
-                f"{code_dim}."
-            )
-        # Codes are summed or joined in float32, and rounded to dtype once.
-        derived["inner"] = build_quantizer(
-            config.inner, code_dim // heads, "float32", f"{where}.inner"
+    if "inner" not in field_names(family):
+        return from_table(QUANTIZERS, config, where, **derived)
+    if "inner" not in config:
+        raise InputError(
+            f"{where}.inner is missing: {config.name!r} needs a quantizer to build "
+            "on, such as {'name': 'vq_ema'}."
         )
-        config = ConfigDict({k: v for k, v in config.items() if k != "inner"})
-    return from_table(QUANTIZERS, config, where, **derived)
+    check_value(Mapping, config.inner, f"{where}.inner")
+    outer = ConfigDict({k: v for k, v in config.items() if k != "inner"})
+    quantizer = from_table(QUANTIZERS, outer, where, **derived)
+    heads = getattr(quantizer, "num_heads", 1)
+    if code_dim % heads:
+        raise InputError(
+            f"{where}.num_heads={heads} must divide config.model.code_dim={code_dim}."
+        )
+    # Codes are summed or joined in float32, and rounded to dtype once.
+    inner = build_quantizer(
+        config.inner, code_dim // heads, "float32", f"{where}.inner"
+    )
+    return quantizer.clone(inner=inner)

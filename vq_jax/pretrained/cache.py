@@ -44,7 +44,8 @@ def read(name: str, sha256: str) -> dict[str, np.ndarray] | None:
     """The arrays of the file `name`; None if it is missing, unreadable or another."""
     try:
         arrays = load((folder() / f"{name}.safetensors").read_bytes())
-    except (InputError, OSError, SafetensorError):
+    except (OSError, SafetensorError, KeyError, ValueError):
+        # Of a dtype that NumPy lacks or a shape too large for it the package says so.
         return None
     return arrays if digest(arrays) == sha256 else None
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping
 
 import jax
@@ -30,6 +31,10 @@ ARRAYS = {
 }
 TRUNKS = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0"}
 
+# PyTorch's names.
+FEATURE = re.compile(r"features\.(?P<layer>\d{1,2})\.(?P<field>weight|bias)")
+HEAD = re.compile(r"lin(?P<index>\d)\.model\.1\.weight")
+
 
 def load_nets(nets: Iterable[str]) -> dict[str, dict]:
     """{net: parameters of `Lpips(net=net)`} for each network; see `load_lpips`."""
@@ -55,7 +60,8 @@ def load_lpips(net: str) -> dict:
         raise InputError(f"LPIPS has no net {net!r}; choose from {sorted(NETS)}.")
     flat = cache.read(f"lpips_{net}", ARRAYS[net])
     if flat is None:
-        flat = convert(net, array_pickle.loads(_read_package(net)))
+        tree = array_pickle.read(_read_package(net), f"the file of {PACKAGE} for {net}")
+        flat = convert(net, tree)
         try:
             cache.write(f"lpips_{net}", flat)
         except InputError as error:
@@ -82,21 +88,23 @@ def convert_torch(
     """PyTorch's weights as the parameters of `Lpips`, {path: array}; `checked`.
 
     Args:
-        trunk: state of torchvision's network.
+        trunk: state of torchvision's network, whose classifier is left out.
         heads: LPIPS's linear weights, from the authors' package lpips.
     """
-    features = [name for name in trunk if name.startswith("features.")]
-    layers = sorted({int(name.split(".")[1]) for name in features})
+    features = [found for found in map(FEATURE.fullmatch, trunk) if found]
+    layers = sorted({int(found["layer"]) for found in features})
     flat = {}
-    for name in features:
-        _, layer, field = name.split(".")
-        array = trunk[name]
-        if field == "weight":
+    for found in features:
+        array = trunk[found.string]
+        if array.ndim == 4:
             array = array.transpose(2, 3, 1, 0)  # OIHW -> HWIO
-        leaf = {"weight": "kernel", "bias": "bias"}[field]
-        flat[f"trunk/conv_{layers.index(int(layer))}/{leaf}"] = array
+        leaf = {"weight": "kernel", "bias": "bias"}[found["field"]]
+        flat[f"trunk/conv_{layers.index(int(found['layer']))}/{leaf}"] = array
     for name, array in heads.items():
-        flat[f"head_{name.split('.')[0].removeprefix('lin')}"] = array.reshape(-1)
+        head = HEAD.fullmatch(name)
+        if head:
+            name, array = f"head_{head['index']}", array.reshape(-1)
+        flat[name] = array
     return checked(net, flat, f"the files of PyTorch for {net}")
 
 
@@ -108,13 +116,9 @@ def install_torch(net: str, trunk: epath.PathLike, heads: epath.PathLike) -> epa
         heads: `lpips/weights/v0.1/vgg.pth` or `alex.pth` of the package lpips.
 
     Raises:
-        InputError: the files are others than these.
+        InputError: a file cannot be read, or the files are others than these.
     """
-    trees = [
-        torch_file.read(epath.Path(path).read_bytes(), str(path))
-        for path in (trunk, heads)
-    ]
-    flat = convert_torch(net, *trees)
+    flat = convert_torch(net, _read_torch(trunk), _read_torch(heads))
     if cache.digest(flat) != ARRAYS[net]:
         raise InputError(
             f"{trunk} and {heads} fit {net}, but are not the weights of LPIPS 0.1 on "
@@ -136,6 +140,17 @@ def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
         if name.startswith("head_") and array.min() < 0:
             raise InputError(f"{where} has a negative weight in {name}.")
     return flat
+
+
+def _read_torch(path: epath.PathLike) -> dict[str, np.ndarray]:
+    try:
+        content = epath.Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}. It has to be a file of "
+            "PyTorch's weights; vq-jax lpips --help names them."
+        ) from error
+    return flatten_dict(torch_file.read(content, str(path)), sep="/")
 
 
 def _read_package(net: str) -> bytes:

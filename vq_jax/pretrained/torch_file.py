@@ -1,13 +1,17 @@
 """Reads PyTorch's files without PyTorch, and runs none of the code they may hold."""
 
-import collections
+import dataclasses
 import io
+import math
 import pickle
+import struct
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
 from vq_jax.errors import InputError
+from vq_jax.pretrained import plain_pickle
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of the format before PyTorch 1.6
 DTYPES = {
@@ -19,22 +23,19 @@ DTYPES = {
     "IntStorage": "<i4",
     "LongStorage": "<i8",
 }
-# What unpickling raises where the bytes are damaged.
+ENCRYPTED = 1  # bit of a zip member's flags
 BROKEN = (
-    pickle.UnpicklingError,
+    *plain_pickle.BROKEN,
+    NotImplementedError,
+    struct.error,
     zipfile.BadZipFile,
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    ValueError,
 )
 
 
-def read(content: bytes, where: str):
-    """The dicts, lists and tensors of a file of `torch.save`, tensors as NumPy arrays.
+def read(content: bytes, where: str) -> dict:
+    """The nested dicts of tensors in a file of `torch.save`.
 
+    Tensors are read-only NumPy arrays, which share memory where they did in PyTorch.
     Both formats of such files can be read.
 
     Args:
@@ -47,98 +48,136 @@ def read(content: bytes, where: str):
     """
     try:
         if zipfile.is_zipfile(io.BytesIO(content)):
-            return _copied(_read_zip(content))
-        return _copied(_read_legacy(content))
+            return _read_zip(content)
+        return _read_legacy(content)
     except BROKEN as error:
-        raise InputError(f"{where} is no file of PyTorch tensors: {error}") from error
+        raise InputError(
+            f"{where} is no file of PyTorch tensors: {error!s:.200}. Download it again."
+        ) from error
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Unpickles tensors and containers only.
+@dataclasses.dataclass(frozen=True)
+class _Storage:
+    """Memory that tensors share; the file has its `size` numbers elsewhere."""
 
-    `storage(key, dtype, size)` returns the memory of tensors.
-    """
+    key: str
+    dtype: np.dtype
+    size: int
 
-    def __init__(self, file, storage):
-        super().__init__(file)
-        self._storage = storage
-
-    def find_class(self, module, name):
-        if module == "torch" and name in DTYPES:
-            return np.dtype(DTYPES[name])
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if module == "torch._utils" and name in _REBUILDERS:
-            return _REBUILDERS[name]
-        raise pickle.UnpicklingError(f"{module}.{name} is not admitted")
-
-    def persistent_load(self, pid):
-        kind, dtype, key, _, size, *view = pid
-        if kind != "storage" or any(view):
-            raise pickle.UnpicklingError(f"{pid!r} is not admitted")
-        return self._storage(key, dtype, size)
+    @property
+    def num_bytes(self) -> int:
+        return self.size * self.dtype.itemsize
 
 
-def _tensor(storage, offset, size, stride, *_):
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if min((offset, *stride), default=0) < 0 or (
-        0 not in size and last >= len(storage)
-    ):
-        raise pickle.UnpicklingError("a tensor reaches beyond its storage")
-    strides = tuple(step * storage.itemsize for step in stride)
-    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
+@dataclasses.dataclass(frozen=True)
+class _Tensor:
+    """A view of a storage, measured in numbers."""
+
+    storage: _Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def array(self, memory: bytes) -> np.ndarray:
+        itemsize = self.storage.dtype.itemsize
+        strides = tuple(step * itemsize for step in self.stride)
+        offset = self.offset * itemsize
+        return np.ndarray(self.size, self.storage.dtype, memory, offset, strides)
 
 
-_REBUILDERS = {
-    "_rebuild_parameter": lambda data, *_: data,
-    "_rebuild_tensor": _tensor,
-    "_rebuild_tensor_v2": _tensor,
-}
+class _Reader:
+    """Interprets the pickles of a file, and remembers which storages they name."""
+
+    def __init__(self):
+        self.storages: dict[str, _Storage] = {}
+
+    def load(self, file):
+        return plain_pickle.load(file, ADMITTED, self._named)
+
+    def _named(self, kind, dtype, key, location, size, view=None) -> _Storage:
+        del location  # a device
+        plain = isinstance(dtype, np.dtype) and isinstance(key, str)
+        if kind != "storage" or not plain or not _are_lengths(size) or view is not None:
+            raise pickle.UnpicklingError("a storage is not admitted")
+        storage = _Storage(key, dtype, size)
+        if self.storages.setdefault(key, storage) != storage:
+            raise pickle.UnpicklingError("a storage is of two kinds")
+        return storage
+
+    def storage(self, key) -> _Storage:
+        if not isinstance(key, str) or key not in self.storages:
+            raise pickle.UnpicklingError("there is data of no storage")
+        return self.storages[key]
+
+    def tensors(self, found, memory: Mapping[str, bytes]) -> dict:
+        """`found` with arrays in the place of tensors."""
+        for key, storage in self.storages.items():
+            if key not in memory or len(memory[key]) != storage.num_bytes:
+                raise pickle.UnpicklingError("a storage lacks its data")
+
+        def array(leaf) -> np.ndarray:
+            if not isinstance(leaf, _Tensor):
+                raise pickle.UnpicklingError("it holds other things than tensors")
+            return leaf.array(memory[leaf.storage.key])
+
+        return plain_pickle.arrays(found, array)
 
 
-def _read_zip(content: bytes):
+def _read_zip(content: bytes) -> dict:
+    reader = _Reader()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        (pickled,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
-        folder = pickled.removesuffix("data.pkl")
+        _check_members(archive.infolist(), len(content))
+        pickled = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickled) != 1:
+            raise pickle.UnpicklingError("it has not one member data.pkl")
+        folder = pickled[0].removesuffix("data.pkl")
+        found = reader.load(io.BytesIO(archive.read(pickled[0])))
+        memory = {key: archive.read(f"{folder}data/{key}") for key in reader.storages}
+    return reader.tensors(found, memory)
 
-        def storage(key, dtype, size):
-            raw = archive.read(f"{folder}data/{key}")
-            return np.frombuffer(raw, dtype, size)
 
-        with archive.open(pickled) as file:
-            return _TensorUnpickler(file, storage).load()
+def _check_members(members: list[zipfile.ZipInfo], num_bytes: int) -> None:
+    """Refuses what PyTorch does not write, and what would not fit into the file."""
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:
+            raise pickle.UnpicklingError("a member is compressed or encrypted")
+    if sum(member.file_size for member in members) > num_bytes:
+        raise pickle.UnpicklingError("its members are larger than itself")
 
 
-def _read_legacy(content: bytes):
+def _read_legacy(content: bytes) -> dict:
     """Reads several pickles, then the storages, which tensors refer to by key."""
-    file, storages = io.BytesIO(content), {}
-
-    def storage(key, dtype, size):
-        if key not in storages:
-            if not 0 <= size * dtype.itemsize <= len(content):
-                raise pickle.UnpicklingError("a storage is larger than the file")
-            storages[key] = np.zeros(size, dtype)
-        return storages[key]
-
-    def load():
-        return _TensorUnpickler(file, storage).load()
-
-    if load() != MAGIC:
+    file, reader, memory = io.BytesIO(content), _Reader(), {}
+    if reader.load(file) != MAGIC:
         raise pickle.UnpicklingError("it does not begin with PyTorch's number")
-    load()  # version of the protocol
-    load()  # sizes of the machine that wrote it
-    found = load()
-    for key in load():
-        size = int(np.frombuffer(file.read(8), "<i8")[0])
-        memory = storages[key]
-        memory[:] = np.frombuffer(file.read(size * memory.itemsize), memory.dtype, size)
-    return found
+    reader.load(file)  # version of the protocol
+    reader.load(file)  # sizes of the machine that wrote it
+    found = reader.load(file)
+    for key in reader.load(file):
+        storage = reader.storage(key)
+        if file.read(8) != struct.pack("<q", storage.size):
+            raise pickle.UnpicklingError("a storage is of two sizes")
+        memory[key] = file.read(storage.num_bytes)
+    return reader.tensors(found, memory)
 
 
-def _copied(found):
-    """Copies of the tensors, which are views of shared memory."""
-    if isinstance(found, dict):
-        return {key: _copied(value) for key, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [_copied(value) for value in found]
-    return np.array(found) if isinstance(found, np.ndarray) else found
+def _tensor(storage, offset, size, stride, *_) -> _Tensor:
+    if not isinstance(storage, _Storage) or not _are_lengths(offset, *size, *stride):
+        raise pickle.UnpicklingError("a tensor is not admitted")
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 not in size and max(last + 1, math.prod(size)) > storage.size:
+        raise pickle.UnpicklingError("a tensor reaches beyond its storage")
+    return _Tensor(storage, offset, size, stride)
+
+
+def _are_lengths(*values) -> bool:
+    return all(type(value) is int and value >= 0 for value in values)
+
+
+ADMITTED = {
+    "collections OrderedDict": plain_pickle.OrderedDict,
+    "torch._utils _rebuild_parameter": lambda data, *_: data,
+    "torch._utils _rebuild_tensor": _tensor,
+    "torch._utils _rebuild_tensor_v2": _tensor,
+    **{f"torch {name}": np.dtype(dtype) for name, dtype in DTYPES.items()},
+}

@@ -89,7 +89,7 @@ class DiscriminatorTrainer:
             "disc_accuracy": adversarial.accuracy(real, fake),
         }
         if objective.lecam_weight:
-            term = adversarial.lecam(real, fake, balance["real"], balance["fake"])
+            term = objective.lecam(real, fake, balance)
             metrics["lecam"] = term
             total += objective.lecam_weight * term
         if objective.r1_weight:

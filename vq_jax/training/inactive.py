@@ -67,10 +67,13 @@ IDLE = [
         lambda c: c.adversarial.r1_weight > 0,
         "config.adversarial.r1_weight above 0",
     ),
-    Idle(
-        "adversarial.lecam_decay",
-        lambda c: c.adversarial.lecam_weight > 0,
-        "config.adversarial.lecam_weight above 0",
+    *(
+        Idle(
+            f"adversarial.{field}",
+            lambda c: c.adversarial.lecam_weight > 0,
+            "config.adversarial.lecam_weight above 0",
+        )
+        for field in ("lecam_decay", "lecam_logits")
     ),
     Idle(
         "data.data_dir",

@@ -1,10 +1,13 @@
 """Optax optimizers and schedules from configuration."""
 
+from typing import Annotated, TypedDict
+
 import jax
 import optax
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_range, check_ranges, choose
+from vq_jax.config import ranges
+from vq_jax.config.checks import choose
 from vq_jax.errors import InputError
 
 # name -> the Optax function, and the fields of config.optim that it takes
@@ -15,6 +18,42 @@ OPTIMIZERS = {
     "rmsprop": (optax.rmsprop, ("momentum", "eps")),
     "sgd": (optax.sgd, ("momentum",)),
 }
+
+
+class OptimizerFields(TypedDict):
+    """An optimizer and its schedule, as in `config.disc_optim`.
+
+    Attributes:
+        name: one of OPTIMIZERS.
+        learning_rate: at the end of warm-up.
+        schedule: one of SCHEDULES.
+        warmup_steps: updates of a linear rise to `learning_rate`.
+        final_fraction: of `learning_rate`, at the end of cosine and linear.
+        clip_norm: largest global norm of the gradients; 0 does not clip.
+        b1, b2, eps, momentum, weight_decay: of those optimizers that take them.
+    """
+
+    name: str
+    learning_rate: ranges.Weight
+    schedule: str
+    warmup_steps: ranges.Steps
+    final_fraction: ranges.Fraction
+    clip_norm: ranges.Weight
+    b1: ranges.Decay
+    b2: ranges.Decay
+    eps: Annotated[float, ranges.Range(1e-30, 1.0)]  # a gradient of 0 is divided by it
+    momentum: ranges.Decay
+    weight_decay: ranges.Weight
+
+
+class OptimFields(OptimizerFields):
+    """The section `config.optim`.
+
+    Attributes:
+        accumulation: number of parts that a batch is worked through in.
+    """
+
+    accumulation: ranges.Count
 
 
 def _constant(config: ConfigDict, steps: int) -> optax.Schedule:
@@ -41,11 +80,9 @@ def make_schedule(
     """Step -> learning rate: linear warm-up, then the schedule that `config` names.
 
     Raises:
-        InputError: the schedule is unknown, the rate below 0, or warm-up longer than
-            the run.
+        InputError: the schedule is unknown, or warm-up longer than the run.
     """
     make = choose(SCHEDULES, config.schedule, f"{where}.schedule")
-    check_range(config.learning_rate, 0.0, where=f"{where}.learning_rate")
     warmup = config.warmup_steps
     if not 0 <= warmup <= num_steps:
         raise InputError(
@@ -75,11 +112,9 @@ def make_optimizer(
     modules named in `frozen` get no update and have no state.
 
     Raises:
-        InputError: the optimizer is unknown, a number out of range, or weight decay is
-            set for one without.
+        InputError: the optimizer is unknown, or weight decay is set for one without.
     """
     make, fields = choose(OPTIMIZERS, config.name, f"{where}.name")
-    check_ranges(config, {"clip_norm": (0.0,), "weight_decay": (0.0,)}, where)
     if config.weight_decay and "weight_decay" not in fields:
         raise InputError(
             f"{where}.weight_decay={config.weight_decay} has no effect on "

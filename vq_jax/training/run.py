@@ -14,7 +14,7 @@ from rich.console import Console
 
 from vq_jax import sharding
 from vq_jax.pretrained.lpips import load_nets
-from vq_jax.training import header, hooks, loop, rng
+from vq_jax.training import header, hooks, loop, memory, rng
 from vq_jax.training.alarms import Alarms
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.interrupt import stop_on_signals
@@ -37,6 +37,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     """
     console.quiet = console.quiet or jax.process_index() > 0
     setup = prepare(config)
+    memory.check_fits(setup.abstract_state)
     nets = load_nets(setup.nets)
     workdir = files.make_workdir(workdir)
     batches = _batches(setup)

@@ -9,14 +9,10 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from vq_jax import sharding
-from vq_jax.config.checks import check_ranges
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
 from vq_jax.training.tasks.base import Task
-from vq_jax.training.tasks.build import build_task
-from vq_jax.workdirs import checkpoint
-
-RANGES = {"seed": (0, 2**32 - 1), "num_steps": (1,), "log_every": (1,)}
+from vq_jax.training.tasks.build import build_task, check_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +51,7 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
     Raises:
         InputError: a value is out of range, or two values do not fit each other.
     """
-    check_ranges(config, RANGES, "config")
-    checkpoint.check_section(config)
+    check_fields(config)
     mesh = sharding.make_mesh(
         data=config.mesh.data, fsdp=config.mesh.fsdp, devices=devices
     )
@@ -70,6 +65,7 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
         )
     task = build_task(config)
     abstract_state = jax.eval_shape(task.init, jax.random.key(0))
+    task.check_training(abstract_state)
     return Setup(
         task=task,
         mesh=mesh,

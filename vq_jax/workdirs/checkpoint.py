@@ -1,7 +1,7 @@
 """Checkpoints: state, data iterator and configuration, written together by Orbax."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 import grain
 import jax
@@ -10,8 +10,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 import vq_jax
-from vq_jax.config import paths
-from vq_jax.config.checks import check_ranges
+from vq_jax.config import paths, ranges
 from vq_jax.errors import InputError
 from vq_jax.workdirs import legacy
 
@@ -32,17 +31,27 @@ FREE_FIELDS = (
     "data.prefetch",
 )
 
-RANGES = {"every": (0,), "keep": (1,), "keep_every": (0,)}
+
+class CheckpointFields(TypedDict):
+    """The section `config.checkpoint`.
+
+    Attributes:
+        every: interval of saving, in steps; 0 saves after the last one only.
+        keep: number of latest checkpoints to keep.
+        keep_every: interval in steps of those kept for good; 0 for none.
+    """
+
+    every: ranges.Steps
+    keep: ranges.Count
+    keep_every: ranges.Steps
 
 
 class Checkpointer:
     """Saves to and restores from `workdir/checkpoints`.
 
     Writing is asynchronous and atomic: a killed process leaves either a whole
-    checkpoint or one that nobody sees. `config.checkpoint` has `keep`, the number of
-    latest checkpoints to keep, and `keep_every`, the interval in steps of those kept
-    for good (0 for none). `model_path` says where in the state the TrainState of the
-    model lies that others may use; "" where the state is that.
+    checkpoint or one that nobody sees. `model_path` says where in the state the
+    TrainState of the model lies that others may use; "" where the state is that.
     """
 
     def __init__(self, workdir: epath.PathLike, config: ConfigDict, model_path: str):
@@ -107,11 +116,6 @@ class Checkpointer:
 
     def close(self) -> None:
         self._manager.close()
-
-
-def check_section(config: ConfigDict) -> None:
-    """Raises InputError where a number in `config.checkpoint` is out of range."""
-    check_ranges(config.checkpoint, RANGES, "config.checkpoint")
 
 
 def directory(workdir: epath.PathLike) -> epath.Path:

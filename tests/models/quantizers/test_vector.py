@@ -77,6 +77,63 @@ def test_cosine_compares_directions_and_gives_unit_codes():
     )
 
 
+def test_cosine_search_compares_directions_and_leaves_codes_as_they_are():
+    module, variables, z_e = make("vq_from_data", distance="cosine_search")
+    lengths = jnp.linspace(0.1, 5.0, 16)[:, None]
+    codes = lengths * variables["params"]["codes"]
+    variables = {**variables, "params": {"codes": codes}}
+    z = np.asarray(z_e, np.float64)
+    scores = _unit(z).reshape(-1, 4) @ _unit(np.asarray(codes, np.float64)).T
+    out = apply(module, variables, z_e, train=True)
+    np.testing.assert_array_equal(out.indices.ravel(), scores.argmax(axis=1))
+    chosen = np.asarray(codes)[scores.argmax(axis=1)]
+    np.testing.assert_array_equal(out.z_q.reshape(-1, 4), chosen)
+    expected = 1.25 * ((z.reshape(-1, 4) - chosen) ** 2).mean()
+    np.testing.assert_allclose(out.loss, expected, rtol=1e-5)
+
+
+def test_closest_anchors_of_cvq_are_closest_by_the_distance_of_its_search():
+    module, variables, z_e = make("cvq", distance="cosine_search")
+    z_e = z_e * jnp.linspace(0.1, 5.0, z_e.size).reshape(z_e.shape)
+    _, after = update(module, variables, z_e)
+    z = np.asarray(z_e, np.float64).reshape(-1, 4)
+    codes = np.asarray(variables["params"]["codes"], np.float64)
+    anchors = z[(_unit(codes) @ _unit(z).T).argmax(axis=1)]
+    share = np.asarray(after[base.STATE]["probs"], np.float64)[:, None]
+    alpha = np.exp(-share * 16 * 10 / (1 - module.decay) - 1e-3)
+    expected = (1 - alpha) * codes + alpha * anchors
+    np.testing.assert_allclose(after["params"]["codes"], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("init", ["uniform", "fan_in", "data", "kmeans"])
+@pytest.mark.parametrize("case", ["vq_cosine", "vq_ema_cosine"])
+def test_codes_of_a_cosine_search_start_at_unit_length(case, init):
+    module, variables, _ = make(case, codebook_init=init)
+    codes = module.apply(variables, method="stored_codes")
+    np.testing.assert_allclose(vectors.norm(codes), np.ones((16, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("init", "bound"), [("uniform", 1 / 16), ("fan_in", 0.433)])
+def test_codes_before_any_data_are_uniform_within_a_bound(init, bound):
+    module, variables, _ = make("vq", codebook_init=init)
+    codes = np.abs(module.apply(variables, method="stored_codes"))
+    assert 0.9 * bound < codes.max() <= bound
+
+
+def test_the_map_of_simvq_may_have_a_bias():
+    module, variables, _ = make("simvq", use_bias=True)
+    layer = variables["params"]["transform"]
+    layer = {**layer, "bias": jnp.arange(4.0)}
+    codes = module.apply(
+        {**variables, "params": {"transform": layer}}, method="stored_codes"
+    )
+    fixed = variables[base.STATE]["codes"]
+    expected = np.asarray(fixed @ layer["kernel"]) + np.arange(4.0)
+    np.testing.assert_allclose(codes, expected, rtol=1e-5, atol=1e-6)
+    plain = make("simvq")[1]["params"]["transform"]
+    assert plain.keys() == {"kernel"}
+
+
 def test_the_gradient_of_cosine_passes_through_the_normalisation():
     module, variables, z_e = make("vq_cosine")
     weights = jax.random.normal(jax.random.key(5), z_e.shape)

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from configs.parts.defaults import defaults
 from vq_jax import InputError, Tokenizer
+from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.evaluation import build as evaluation_build
 from vq_jax.evaluation.base import Evaluation, Report, Subject
@@ -28,10 +29,15 @@ from vq_jax.training import optim, run
 from vq_jax.training.alarms import PATIENCE, Sign
 from vq_jax.training.state import TrainState
 from vq_jax.training.tasks import build as task_build
-from vq_jax.training.tasks.base import Task, count_parameters
+from vq_jax.training.tasks.base import RunFields, Task, count_parameters
+
+
+class ClassifierFields(RunFields):
+    num_classes: ranges.Count
 
 
 class ClassifierTask(Task):
+    fields = ClassifierFields
     shown = ("train/loss", "train/accuracy")
 
     def __init__(self, config):
@@ -186,6 +192,13 @@ def test_it_resumes_bit_for_bit(folder, tmp_path):
     _train(half, parts)
     assert "12 -> 24" in _train(_config(folder), parts)
     assert _logged(parts) == _logged(whole)
+
+
+def test_a_misspelt_field_of_its_own_is_an_error(folder, tmp_path):
+    config = _config(folder).copy_and_resolve_references().unlock()
+    config.num_clases = 4
+    with pytest.raises(InputError, match=r"num_clases is .* mean config.num_classes\?"):
+        _train(config, tmp_path)
 
 
 def test_it_is_no_tokenizer_and_takes_over_no_model(folder, tmp_path):

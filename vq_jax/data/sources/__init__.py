@@ -14,10 +14,18 @@ SOURCES = {
         split, opts["image_size"], random_crops=opts["random_crops"]
     ),
     "tfds": lambda arg, split, **opts: TfdsSource(
-        arg, split, channels=opts["channels"], data_dir=opts["data_dir"]
+        arg,
+        split,
+        channels=opts["channels"],
+        white_point=opts["white_point"],
+        data_dir=opts["data_dir"],
     ),
     "folder": lambda arg, split, **opts: FolderSource(
-        arg, split, channels=opts["channels"]
+        arg,
+        split,
+        channels=opts["channels"],
+        white_point=opts["white_point"],
+        skip_unreadable=opts["skip_unreadable"],
     ),
     "idx": lambda arg, split, **opts: IdxSource(arg, split),
 }
@@ -31,7 +39,9 @@ def open_source(
     *,
     image_size: int,
     channels: int = 3,
+    white_point: float = 0.0,
     data_dir: str = "",
+    skip_unreadable: bool = False,
     random_crops: bool = False,
 ) -> Source:
     """Opens the source that `spec` names, and checks that its data are there.
@@ -41,7 +51,9 @@ def open_source(
         split: A split of the source, such as "train" or "test".
         image_size: Side of the crops; `photos` cuts its test tiles to it.
         channels: 1 or 3, for sources that decode files.
+        white_point: Of deep grey images in files, see `decode.decode_image`.
         data_dir: Root of TFDS data sets; "" is the default of TFDS.
+        skip_unreadable: Whether `folder` leaves out folders that can't be read.
         random_crops: Whether records will be cropped at random, as in training;
             `photos` then has whole photographs as records.
 
@@ -59,6 +71,8 @@ def open_source(
         split,
         image_size=image_size,
         channels=channels,
+        white_point=white_point,
         data_dir=data_dir,
+        skip_unreadable=skip_unreadable,
         random_crops=random_crops,
     )

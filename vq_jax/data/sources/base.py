@@ -29,12 +29,15 @@ class Source(Protocol):
         split: Name of the split.
         classes: Names of the labels 0, 1, …; empty where they have none.
         description: One line about the data, with the number of images.
+        fingerprint: Another one for other records; checkpoints keep it, so that a
+            resumed run can tell that its data have changed.
     """
 
     name: str
     split: str
     classes: Sequence[str]
     description: str
+    fingerprint: str
 
     def __len__(self) -> int: ...
 

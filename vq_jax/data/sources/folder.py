@@ -1,130 +1,187 @@
 """Images from a folder and its subfolders, whose top-level folders are the classes."""
 
-import zlib
-from collections.abc import Iterator
+import dataclasses
+import hashlib
+import os
 
 from etils import epath
 
+from vq_jax.data import reading
 from vq_jax.data.decode import decode_image
+from vq_jax.data.sources import listing, splits
 from vq_jax.data.sources.base import Record
 from vq_jax.errors import InputError
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-SPLIT_FOLDERS = ("train", "validation", "val", "test")
-HOLD_OUT = ("train", "test", "all")
-TEST_FRACTION = 0.05
-
 
 class FolderSource:
-    """The image files below a folder, sorted by path, without hidden files.
+    """The image files below a folder, sorted by path; see `listing.list_images`.
 
-    If there are folders PATH/train, PATH/test, …, each is a split. Otherwise "test" is
-    about 5 % of the files, and at least one: those with the lowest CRC-32 of their
-    relative path, so that the split stays the same when the folder is renamed and on
-    other machines. The rest is "train", and "all" is both.
+    If there are folders PATH/train, PATH/test, …, all folders beside them are splits,
+    too, and `split` names one in any usual spelling: "validation" is PATH/Valid as well
+    (`splits.SPELLINGS`). Otherwise "test" is the first file and about 5 % of the rest,
+    those with a low hash of their path (`splits.held_out`), and "train" the others. So
+    a file stays in its split when others are added, when the folder is renamed and on
+    other machines. "all" is every file of every split.
 
-    A label is the position of a top-level folder's name among all such names, sorted,
-    over all splits; images beside these folders have label -1.
+    A label is the position in `classes` of the name of a top-level folder, within the
+    split's folder where there is one; images beside these folders have label -1.
+
+    Attributes:
+        files: Paths relative to PATH.
+        classes: The same for every split. Names that are in no folder of a usual
+            spelling come last.
+
+    Args:
+        path: The folder, on a disk or in a bucket (`gs://`).
+        split: Name of the split.
+        channels: 1 or 3.
+        white_point: Of deep grey images, see `decode.decode_image`.
+        skip_unreadable: Leave out folders that can't be read; they are errors else.
 
     Raises:
         InputError: The folder is missing, is a file, has no image or not the split.
     """
 
-    def __init__(self, path: str, split: str, *, channels: int = 3):
-        self.root = epath.Path(path).expanduser()
-        self.name, self.split, self.channels = f"folder:{path}", split, channels
+    def __init__(
+        self,
+        path: str,
+        split: str,
+        *,
+        channels: int = 3,
+        white_point: float = 0.0,
+        skip_unreadable: bool = False,
+    ):
+        self.root = reading.open_folder(path)
+        self.name, self.split = f"folder:{reading.printable(path)}", split
+        self._decoding = {"channels": channels, "white_point": white_point}
         _check_folder(self.root)
-        folders = [f for f in SPLIT_FOLDERS if (self.root / f).is_dir()]
-        if split not in folders and (self.root / split).is_dir() and split != "all":
-            folders.append(split)
-        if folders:
-            self.files, self.classes = self._from_split_folder(folders)
-        else:
-            self.files, self.classes = self._from_hold_out()
-        self.description = (
-            f"{self.name}/{split}: {len(self)} images in {len(self.classes)} classes"
-        )
-
-    def _from_split_folder(self, folders: list[str]) -> tuple[list[str], list[str]]:
-        if self.split not in folders:
-            raise InputError(
-                f"{self.name} has no split {self.split!r}; its split folders are"
-                f" {folders} (looked for {[*SPLIT_FOLDERS]})."
-            )
-        classes = {
-            child.name
-            for folder in folders
-            for child in (self.root / folder).iterdir()
-            if child.is_dir() and not child.name.startswith(".")
-        }
-        self.root = self.root / self.split
-        return list_images(self.root), sorted(classes)
-
-    def _from_hold_out(self) -> tuple[list[str], list[str]]:
-        if self.split not in HOLD_OUT:
-            raise InputError(
-                f"{self.name} has no split {self.split!r}; choose from {[*HOLD_OUT]} or"
-                f" make folders named as {[*SPLIT_FOLDERS]}."
-            )
-        files = list_images(self.root)
-        classes = sorted({file.split("/")[0] for file in files if "/" in file})
-        if self.split == "all":
-            return files, classes
-        if len(files) < 2:
-            raise InputError(
-                f"{self.name} has {len(files)} image: too few to hold one out. Add"
-                " images, make folders 'train' and 'test', or use split 'all'."
-            )
-        by_hash = sorted(files, key=lambda file: (zlib.crc32(file.encode()), file))
-        num_test = max(1, round(TEST_FRACTION * len(files)))
-        part = by_hash[:num_test] if self.split == "test" else by_hash[num_test:]
-        return sorted(part), classes
+        part = _Tree(self.root, self.name, skip_unreadable).part(split)
+        self.files, self.classes, self._depth = part.files, part.classes, part.depth
+        self._labels = {name: label for label, name in enumerate(self.classes)}
+        self.fingerprint = f"{len(self)} images, list {_digest(part)}"
+        count = f"{len(self)} images in {len(self.classes)} classes"
+        self.description = "; ".join([f"{self.name}/{split}: {count}", *part.notes])
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Record:
-        file = self.files[index]
-        path = self.root / file
-        image = decode_image(path, channels=self.channels)
-        label = self.classes.index(file.split("/")[0]) if "/" in file else -1
-        return Record(image=image, label=label, name=str(path))
+        path = self.root / self.files[index]
+        image = decode_image(path, **self._decoding)
+        folders = self.files[index].split("/")[self._depth : -1]
+        label = self._labels[folders[0]] if folders else -1
+        return Record(image=image, label=label, name=reading.printable(path))
 
 
-def _check_folder(root: epath.Path) -> None:
-    if not root.exists():
-        raise InputError(f"config.data.source: folder {root} does not exist.")
-    if not root.is_dir():
-        raise InputError(
-            f"config.data.source: {root} is a file; give the folder that holds it."
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """The files of a split; class folders lie `depth` folders below the root."""
+
+    files: list[str]
+    classes: list[str]
+    depth: int
+    notes: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tree:
+    """A folder of images, from which `part` takes a split."""
+
+    root: epath.Path
+    name: str
+    skip_unreadable: bool
+
+    def part(self, split: str) -> _Part:
+        folders = self._subfolders(self.root)
+        custom = split in folders and split not in splits.HOLD_OUT
+        if custom or any(splits.split_of(folder) for folder in folders):
+            return self._of_split_folders(split, folders)
+        return self._of_hold_out(split)
+
+    def _of_split_folders(self, split: str, folders: list[str]) -> _Part:
+        named = [folder for folder in folders if splits.split_of(folder)]
+        if split == splits.ALL and split not in folders:
+            found = self._list(self.root)
+            files = found.files
+        else:
+            own = splits.find_folder(split, folders, self.name)
+            apart = [self.root / folder for folder in named if folder != own]
+            found = self._list(self.root / own, apart=apart)
+            files = [f"{own}/{file}" for file in found.files]
+        notes = [f"split folders {splits.describe(folders)}", *_left_out(found)]
+        return _Part(files, self._classes(folders, named), depth=1, notes=notes)
+
+    def _classes(self, folders: list[str], named: list[str]) -> list[str]:
+        """Class names in any split; those of unusual split folders only are last."""
+        usual, other = set(), set()
+        for folder in folders:
+            names = usual if folder in named else other
+            names.update(self._subfolders(self.root / folder))
+        return [*sorted(usual), *sorted(other - usual)]
+
+    def _of_hold_out(self, split: str) -> _Part:
+        if split not in splits.HOLD_OUT:
+            raise InputError(
+                f"{self.name} has no split {split!r}; choose from {[*splits.HOLD_OUT]}"
+                f" or make folders named as {[*splits.SPELLINGS]}."
+            )
+        found = self._list(self.root)
+        classes = sorted({file.split("/")[0] for file in found.files if "/" in file})
+        notes = []
+        like_splits = [name for name in classes if splits.looks_like_split(name)]
+        if like_splits:
+            notes.append(
+                f"the classes {splits.some(like_splits)} look like splits; if they are,"
+                f" name them as {[*splits.SPELLINGS]}"
+            )
+        files = self._held_out(found.files, split)
+        return _Part(files, classes, depth=0, notes=[*notes, *_left_out(found)])
+
+    def _held_out(self, files: list[str], split: str) -> list[str]:
+        """The files of a split that is made by holding some out."""
+        if split == splits.ALL:
+            return files
+        if len(files) < 2:
+            raise InputError(
+                f"{self.name} has {len(files)} image: too few to hold one out. Add"
+                " images, make folders 'train' and 'test', or use split 'all'."
+            )
+        test = splits.held_out(files)
+        return [file for file in files if (file in test) == (split == "test")]
+
+    def _list(self, folder: epath.Path, **options) -> listing.Listing:
+        return listing.list_images(
+            folder, skip_unreadable=self.skip_unreadable, **options
         )
+
+    def _subfolders(self, folder: epath.Path) -> list[str]:
+        return listing.subfolders(folder, self.skip_unreadable)
 
 
 def list_images(root: epath.Path) -> list[str]:
     """Sorted POSIX paths of the images below `root`, relative to it.
 
     Raises:
-        InputError: `root` is no folder, or has no image.
+        InputError: `root` is no folder, has no image or a folder that can't be read.
     """
     _check_folder(root)
-    files = sorted(_walk(root, ""))
-    if not files:
+    return listing.list_images(root).files
+
+
+def _check_folder(root: epath.Path) -> None:
+    name = reading.printable(root)
+    if not root.exists():
+        raise InputError(f"config.data.source: folder {name} does not exist.")
+    if not root.is_dir():
         raise InputError(
-            f"config.data.source: no images below {root}; looked for {[*EXTENSIONS]}."
+            f"config.data.source: {name} is a file; give the folder that holds it."
         )
-    return files
 
 
-def _walk(folder: epath.Path, prefix: str) -> Iterator[str]:
-    """Paths of all images below `folder`.
+def _left_out(found: listing.Listing) -> list[str]:
+    return [f"left out: {found.left_out_text}"] if found.left_out else []
 
-    Written out, since epath has no recursive glob and its walk ignores linked folders.
-    """
-    for child in folder.iterdir():
-        if child.name.startswith("."):
-            continue
-        # The name first: asking a bucket about every file would take hours.
-        if child.name.lower().endswith(EXTENSIONS):
-            yield prefix + child.name
-        elif child.is_dir():
-            yield from _walk(child, f"{prefix}{child.name}/")
+
+def _digest(part: _Part) -> str:
+    names = "\n".join([*part.files, "", *part.classes])
+    return hashlib.blake2b(os.fsencode(names), digest_size=4).hexdigest()

@@ -1,11 +1,16 @@
 """Images from idx files, the format of MNIST and Fashion-MNIST."""
 
 import gzip
+import io
+import math
+import struct
+import zlib
 
 import numpy as np
 from etils import epath
 from jaxtyping import UInt8
 
+from vq_jax.data import reading
 from vq_jax.data.sources.base import Record
 from vq_jax.errors import InputError
 
@@ -13,6 +18,10 @@ PREFIXES = {"train": "train", "test": "t10k"}
 
 # The last byte of the magic number is the number of axes, the one before it the type.
 IMAGES, LABELS = 0x00000803, 0x00000801
+
+# More than this times its size, in bytes, is not believed to be in a file (gzip packs
+# MNIST to a fifth), unless it is little anyway, as equal labels are.
+MAX_RATIO, ALWAYS_READ = 100, 1 << 24
 
 
 class IdxSource:
@@ -33,8 +42,9 @@ class IdxSource:
             raise InputError(
                 f"{self.name} has no split {split!r}; choose from {[*PREFIXES]}."
             )
-        images = _find(epath.Path(path).expanduser(), split, "images-idx3-ubyte")
-        labels = _find(epath.Path(path).expanduser(), split, "labels-idx1-ubyte")
+        folder = reading.open_folder(path)
+        images = _find(folder, split, "images-idx3-ubyte")
+        labels = _find(folder, split, "labels-idx1-ubyte")
         if images is None:
             raise InputError(
                 f"config.data.source: no {PREFIXES[split]}-images-idx3-ubyte[.gz] in"
@@ -52,6 +62,7 @@ class IdxSource:
         self.description = (
             f"{self.name}/{split}: {count} grey images {height} x {width}"
         )
+        self.fingerprint = self.description
 
     def __reduce__(self):
         # Workers read the files again, which is cheaper than to send 47 MB to them.
@@ -70,29 +81,43 @@ def read_idx(path: epath.PathLike, magic: int) -> UInt8[np.ndarray, "..."]:
     """Reads an idx file of bytes, compressed by gzip or not.
 
     Raises:
-        InputError: The magic number is not `magic`, or the header gives another size.
+        InputError: It can't be read, the magic number is not `magic`, or the header
+            gives another size than the file has.
     """
-    data = epath.Path(path).read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path} is a broken gzip file ({error}).") from error
-    num_axes = magic & 0xFF
-    found = int.from_bytes(data[:4], "big")
-    if found != magic or len(data) < 4 * (1 + num_axes):
+    data = reading.read_file(epath.Path(path))
+    zipped = data[:2] == b"\x1f\x8b"
+    file = gzip.GzipFile(fileobj=io.BytesIO(data)) if zipped else io.BytesIO(data)
+    try:
+        shape = _read_header(file, path, magic)
+        size = math.prod(shape)
+        if not 0 < size <= max(MAX_RATIO * len(data), ALWAYS_READ):
+            raise InputError(
+                f"{path} has {len(data)} bytes, but its header says {shape}; download"
+                " it again."
+            )
+        body = file.read(size + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is a broken gzip file ({error}).") from error
+    if len(body) != size:
+        found = f"only {len(body)}" if len(body) < size else "more"
         raise InputError(
-            f"{path} starts with {data[:4].hex()!r}, not with the magic number"
+            f"{path} has {found} bytes of data, but its header says {shape}; download"
+            " it again."
+        )
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def _read_header(file, path: epath.PathLike, magic: int) -> tuple[int, ...]:
+    """The shape of what follows, any numbers."""
+    num_axes = magic & 0xFF
+    header = file.read(4 * (1 + num_axes))
+    found = int.from_bytes(header[:4], "big")
+    if found != magic or len(header) < 4 * (1 + num_axes):
+        raise InputError(
+            f"{path} starts with {header[:4].hex()!r}, not with the magic number"
             f" {magic:08x} of an idx{num_axes} file of bytes; download it again."
         )
-    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", num_axes, offset=4))
-    body = np.frombuffer(data, np.uint8, offset=4 * (1 + num_axes))
-    if len(body) != int(np.prod(shape, dtype=np.int64)):
-        raise InputError(
-            f"{path} has {len(body)} bytes of data, but its header says {shape};"
-            " download it again."
-        )
-    return body.reshape(shape)
+    return struct.unpack(f">{num_axes}I", header[4:])
 
 
 def _find(folder: epath.Path, split: str, suffix: str) -> epath.Path | None:

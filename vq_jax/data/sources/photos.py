@@ -106,6 +106,7 @@ class PhotosSource:
             f" ({'training' if split == 'train' else 'held out'}),"
             f" {len(self)} {'crops' if random_crops else 'tiles'} of {image_size}"
         )
+        self.fingerprint = self.description
 
     def _tiles(self, name: str) -> list[tuple[int, int] | None]:
         """The tiles' top left corners; None stands for the whole photograph."""

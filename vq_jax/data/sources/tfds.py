@@ -6,6 +6,7 @@ import os
 
 from etils import epath
 
+from vq_jax.data import reading
 from vq_jax.data.decode import decode_image
 from vq_jax.data.sources.base import Record
 from vq_jax.errors import InputError
@@ -22,6 +23,7 @@ class TfdsSource:
         name: NAME or NAME/CONFIG[:VERSION], or the folder with `dataset_info.json`.
         split: A split, or a slice such as "train[:10%]".
         channels: 1 or 3.
+        white_point: Of deep grey images, see `decode.decode_image`.
         data_dir: Folder of the prepared data sets; "" is the default of TFDS.
 
     Raises:
@@ -29,10 +31,21 @@ class TfdsSource:
             prepared; then the message has the command that prepares it.
     """
 
-    def __init__(self, name: str, split: str, *, channels: int = 3, data_dir: str = ""):
-        arguments = {"channels": channels, "data_dir": data_dir}
-        self._reopen = functools.partial(TfdsSource, name, split, **arguments)
-        self.name, self.split, self.channels = f"tfds:{name}", split, channels
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        *,
+        channels: int = 3,
+        white_point: float = 0.0,
+        data_dir: str = "",
+    ):
+        decoding = {"channels": channels, "white_point": white_point}
+        self._reopen = functools.partial(
+            TfdsSource, name, split, data_dir=data_dir, **decoding
+        )
+        self._decode = functools.partial(decode_image, **decoding)
+        self.name, self.split = f"tfds:{name}", split
         builder = _open_builder(name, data_dir)
         features = [*(builder.info.features or {})]
         if "image" not in features:
@@ -43,6 +56,7 @@ class TfdsSource:
         self.classes = list(getattr(label, "names", None) or ())
         version = builder.info.full_name
         self.description = f"{self.name}/{split}: {len(self)} images of {version}"
+        self.fingerprint = self.description
 
     def __reduce__(self):
         # Open files cannot be sent to a worker process, which opens its own.
@@ -52,11 +66,25 @@ class TfdsSource:
         return len(self._records)
 
     def __getitem__(self, index: int) -> Record:
-        record = self._records[index]
         name = f"{self.name}/{self.split}[{index}]"
-        image = decode_image(record["image"], channels=self.channels, name=name)
+        record = self._read(index, name)
+        image = self._decode(record["image"], name=name)
         label = int(record["label"]) if self._has_label else -1
         return Record(image=image, label=label, name=name)
+
+    def _read(self, index: int, name: str) -> dict:
+        try:
+            record = self._records[index]
+        except (OSError, RuntimeError) as error:
+            raise InputError(_unreadable(name, error)) from error
+        # Of a file that is cut short, the records that it lacks are empty.
+        if not record["image"]:
+            raise InputError(_unreadable(name, "its file is too short"))
+        return record
+
+
+def _unreadable(name: str, reason: object) -> str:
+    return f"{name} can't be read ({reason}); look at its disk, or prepare it again."
 
 
 def prepare_command(name: str, data_dir: str = "") -> str:
@@ -76,8 +104,9 @@ def prepare_command(name: str, data_dir: str = "") -> str:
 def _open_builder(name: str, data_dir: str):
     import tensorflow_datasets as tfds
 
-    if (epath.Path(name).expanduser() / "dataset_info.json").exists():
-        return tfds.builder_from_directory(epath.Path(name).expanduser())
+    folder = reading.open_folder(name)
+    if (folder / "dataset_info.json").exists():
+        return _open_folder(folder)
     if name.startswith(("/", ".", "~")) or "://" in name:
         raise InputError(
             f"config.data.source='tfds:{name}': the folder has no dataset_info.json;"
@@ -108,6 +137,19 @@ def _open_builder(name: str, data_dir: str):
             f" Prepare it with: {prepare_command(name, data_dir)}"
         )
     return builder
+
+
+def _open_folder(folder: epath.Path):
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # those of json, of protobuf, and any of TFDS
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"config.data.source='tfds:{folder}': dataset_info.json or features.json is"
+            f" damaged ({reason}); prepare it again."
+        ) from error
 
 
 def _open_records(builder, name: str, split: str):

@@ -3,6 +3,7 @@
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.layers import resnet
 from vq_jax.models.layers.norms import AdaptiveGroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
@@ -30,7 +31,7 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
     """
 
     out_channels: int
-    num_res_blocks: int = 3
+    num_res_blocks: ranges.Depth = 3
     post_quant: bool = True
     upsampling: resnet.Upsampling = "nearest"
     adaptive_norm: bool = False

@@ -4,6 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
+from vq_jax.errors import InputError
 from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers.blur import blur_pool
 from vq_jax.models.layers.norms import GroupNorm
@@ -25,13 +27,18 @@ class BlurPatchDiscriminator(Discriminator):
         num_stages: number of stages.
     """
 
-    base_dim: int = 128
-    num_stages: int = 3
+    base_dim: ranges.Width = 128
+    num_stages: ranges.Depth = 3
 
     @nn.compact
     def __call__(
         self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b hp wp"]:
+        if min(images.shape[1:3]) < 2**self.num_stages:
+            raise InputError(
+                f"{images.shape[1]}x{images.shape[2]} images are halved to nothing by "
+                f"config.discriminator.num_stages={self.num_stages}; use fewer."
+            )
         x = self._conv("conv_in", images, self.base_dim, 5)
         x = jax.nn.leaky_relu(x, 0.1)
         for i in range(self.num_stages):

@@ -6,6 +6,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
+from vq_jax.errors import InputError
 from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers import norms
 from vq_jax.models.layers.torch_conv import torch_bias
@@ -28,8 +30,8 @@ class PatchDiscriminator(Discriminator):
             (1802.05957); or "none".
     """
 
-    base_dim: int = 64
-    num_layers: int = 3
+    base_dim: ranges.Width = 64
+    num_layers: ranges.Repeats = 3
     norm: Literal["batch", "actnorm", "spectral", "none"] = "batch"
 
     @property
@@ -40,6 +42,13 @@ class PatchDiscriminator(Discriminator):
     def __call__(
         self, images: Images, *, train: bool, init_from_data: bool = False
     ) -> Float[Array, "b hp wp"]:
+        smallest = 3 * 2**self.num_layers
+        if min(images.shape[1:3]) < smallest:
+            raise InputError(
+                f"{images.shape[1]}x{images.shape[2]} images leave no patch with "
+                f"config.discriminator.num_layers={self.num_layers}, which takes "
+                f"{smallest} px or more; use fewer."
+            )
         x = self._conv("conv_0", images, self.base_dim, 2, True, train)
         x = jax.nn.leaky_relu(x, 0.2)
         for i in range(1, self.num_layers + 1):

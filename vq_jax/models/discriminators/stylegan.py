@@ -6,6 +6,7 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers.blur import blur_pool
@@ -26,8 +27,13 @@ class StyleGanDiscriminator(Discriminator):
             block halves the size.
     """
 
-    base_dim: int = 64
-    multipliers: tuple[int, ...] = (2, 4, 4, 4)
+    base_dim: ranges.Width = 64
+    multipliers: ranges.Multipliers = (
+        2,
+        4,
+        4,
+        4,
+    )
 
     @nn.compact
     def __call__(

@@ -1,9 +1,12 @@
 """The convolutional encoder of VQ-VAE."""
 
+from typing import Annotated
+
 import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.layers.residual import ResidualStack
 
 
@@ -22,10 +25,10 @@ class ConvEncoder(nn.Module):
         dtype: dtype of the convolutions; parameters are float32.
     """
 
-    hidden_dim: int = 128
-    num_downsamples: int = 2
-    num_res_blocks: int = 2
-    res_dim: int = 32
+    hidden_dim: Annotated[int, ranges.Range(2, 2**14)] = 128
+    num_downsamples: Annotated[int, ranges.Range(0, 16)] = 2
+    num_res_blocks: ranges.Depth = 2
+    res_dim: ranges.Width = 32
     dtype: str = "float32"
 
     @property

@@ -1,8 +1,11 @@
 """The residual encoder of VQGAN, and of tokenizers derived from it."""
 
+from typing import Annotated
+
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.layers import resnet
 from vq_jax.models.layers.torch_conv import torch_conv
 
@@ -21,7 +24,7 @@ class ResnetEncoder(resnet.ResnetLevels):
         downsampling: see `layers/resnet.py: Downsample`.
     """
 
-    features_kernel: int = 3
+    features_kernel: Annotated[int, ranges.Range(1, 15)] = 3
     downsampling: resnet.Downsampling = "conv"
 
     @nn.compact

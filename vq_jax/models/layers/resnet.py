@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from einops import rearrange
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
 
@@ -188,18 +189,24 @@ class ResnetLevels(nn.Module):
         dtype: dtype of the convolutions; parameters are float32.
     """
 
-    base_dim: int = 128
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    num_res_blocks: int = 2
-    resolution: int = 256
-    attention_resolutions: tuple[int, ...] = (16,)
+    base_dim: ranges.Width = 128
+    multipliers: ranges.Multipliers = (
+        1,
+        1,
+        2,
+        2,
+        4,
+    )
+    num_res_blocks: ranges.Depth = 2
+    resolution: ranges.Count = 256
+    attention_resolutions: tuple[ranges.Count, ...] = (16,)
     middle_attention: bool = True
-    num_middle_blocks: int = 2
-    features_dim: int = 256
+    num_middle_blocks: ranges.Depth = 2
+    features_dim: ranges.Width = 256
     shortcut: Shortcut = "input"
     use_bias: bool = True
-    dropout: float = 0.0
-    num_groups: int = 32
+    dropout: Annotated[float, ranges.Range(0.0, 0.99)] = 0.0
+    num_groups: ranges.Width = 32
     dtype: str = "float32"
 
     @property

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.ops import annealing
 
@@ -22,11 +23,11 @@ class AnnealedQuantizer(base.Quantizer):
         anneal: shape of the schedule; "constant" stays at `temperature`.
     """
 
-    codebook_size: base.Count = 512
-    code_dim: int = 64
-    temperature: base.Positive = 1.0
-    final_temperature: base.Positive = 0.0625
-    anneal_steps: base.Natural = 150_000
+    codebook_size: ranges.CodebookSize = 512
+    code_dim: ranges.Width = 64
+    temperature: ranges.Positive = 1.0
+    final_temperature: ranges.Positive = 0.0625
+    anneal_steps: ranges.Steps = 150_000
     anneal: annealing.Shape = "cosine"
 
     learns_from_z_q = True

@@ -1,8 +1,6 @@
 """The contract that all quantizers fulfil, and the base class that states it."""
 
-import math
 import typing
-from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +8,7 @@ from flax import linen as nn
 from flax import struct
 from jaxtyping import Array, Float
 
-from vq_jax.config import checks
+from vq_jax.config import fields
 from vq_jax.typing import Leaf
 
 STATE = "codebook"
@@ -38,20 +36,6 @@ class QuantizerOutput:
     metrics: Leaf  # dict: name -> float32 []; unweighted, for logs only
 
 
-class Range(NamedTuple):
-    """The values that a field may have: `Annotated[float, Range(0.0, 1.0)]`."""
-
-    low: float
-    high: float = math.inf
-
-
-Natural = Annotated[int, Range(0)]
-Count = Annotated[int, Range(1)]
-Weight = Annotated[float, Range(0.0)]
-Positive = Annotated[float, Range(1e-6)]
-Fraction = Annotated[float, Range(0.0, 1.0)]
-
-
 class Quantizer(nn.Module):
     """Base class of all quantizers: latents `z_e` to codes and back.
 
@@ -73,14 +57,13 @@ class Quantizer(nn.Module):
     dtype: str = "float32"
 
     def setup(self):
-        """Raises InputError where a field is out of the range of its annotation."""
+        """Raises InputError where a field has a value that its annotation excludes."""
         hints = typing.get_type_hints(type(self), include_extras=True)
-        for field, hint in hints.items():
-            for limits in getattr(hint, "__metadata__", ()):
-                # Of the model, which gives it to all families that have it.
-                section = "model" if field == "code_dim" else "model.quantizer"
-                where = f"config.{section}.{field}"
-                checks.check_range(getattr(self, field), *limits, where=where)
+        for name in fields.field_names(type(self)) - {"inner"}:
+            # Of the model, which gives it to all families that have it.
+            section = "model" if name == "code_dim" else "model.quantizer"
+            where = f"config.{section}.{name}"
+            fields.check_value(hints[name], getattr(self, name), where)
 
     @property
     def input_dim(self) -> int:

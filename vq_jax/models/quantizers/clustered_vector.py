@@ -6,9 +6,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.vector import TrainedCodesQuantizer
-from vq_jax.ops import codebook, distances
+from vq_jax.ops import codebook
 
 
 class ClusteredVectorQuantizer(TrainedCodesQuantizer):
@@ -27,8 +28,8 @@ class ClusteredVectorQuantizer(TrainedCodesQuantizer):
 
     anchor: Literal["closest", "random"] = "closest"
     # Anchors replace restarts in this family, and `update` divides by 1 - decay.
-    restart_threshold: Annotated[float, base.Range(0.0, 0.0)] = 0.0
-    decay: Annotated[float, base.Range(0.0, 0.999_999)] = 0.99
+    restart_threshold: Annotated[float, ranges.Range(0.0, 0.0)] = 0.0
+    decay: ranges.Decay = 0.99
 
     def setup(self):
         super().setup()
@@ -38,7 +39,7 @@ class ClusteredVectorQuantizer(TrainedCodesQuantizer):
         super().save_for_update(z, indices)
         z = lax.stop_gradient(z)
         if self.anchor == "closest":
-            anchors = z[distances.nearest_code(self.codes(), z)]
+            anchors = z[self.nearest(self.codes(), z)]
         else:
             key = self.make_rng("codebook")
             anchors = codebook.sample_vectors(z, self.codebook_size, key)

@@ -1,14 +1,17 @@
 """Finite scalar quantisation (FSQ): each channel is rounded to one of a few values."""
 
 import math
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from vq_jax.config import checks
+from vq_jax.config import checks, ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.ops import digits, estimators, finite_scalar
+
+Level = Annotated[int, ranges.Range(2, 2**16)]
 
 
 class FiniteScalarQuantizer(base.Quantizer):
@@ -28,15 +31,13 @@ class FiniteScalarQuantizer(base.Quantizer):
             index, "little" as in all public code, or the most significant one, "big".
     """
 
-    levels: tuple[int, ...] = (8, 5, 5, 5)
+    levels: Annotated[tuple[Level, ...], ranges.NotEmpty] = (8, 5, 5, 5)
     bound: finite_scalar.Bound = "tan"
     index_order: digits.Order = "little"
 
     def setup(self):
-        where = "config.model.quantizer.levels"
-        for level in self.levels:
-            checks.check_range(level, 2, where=where)
-        where += " (their product)"
+        super().setup()
+        where = "config.model.quantizer.levels (their product)"
         checks.check_range(self.codebook_size, 2, 2**31 - 1, where=where)
 
     @property

@@ -6,6 +6,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
 
@@ -26,7 +27,7 @@ class GumbelQuantizer(AnnealedQuantizer):
         hard_in_forward: whether a training pass uses a code and not a mixture.
     """
 
-    kl_weight: base.Weight = 5e-4
+    kl_weight: ranges.Weight = 5e-4
     hard_in_forward: bool = False
 
     @property

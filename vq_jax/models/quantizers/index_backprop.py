@@ -6,6 +6,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.ops import entropy
 
@@ -28,11 +29,11 @@ class IndexBackpropagationQuantizer(base.Quantizer):
         entropy_temperature: τ of p = softmax(logits / τ) in the entropy term.
     """
 
-    codebook_size: base.Count = 512
-    code_dim: int = 64
-    commitment_weight: base.Weight = 0.25
-    entropy_weight: float = 0.05
-    entropy_temperature: base.Positive = 0.01
+    codebook_size: ranges.CodebookSize = 512
+    code_dim: ranges.Width = 64
+    commitment_weight: ranges.Weight = 0.25
+    entropy_weight: ranges.Weight = 0.05
+    entropy_temperature: ranges.Positive = 0.01
 
     hard_in_training = True
     learns_from_z_q = True

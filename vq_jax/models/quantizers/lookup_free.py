@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.ops import digits, entropy, estimators
@@ -35,14 +36,14 @@ class LookupFreeQuantizer(base.Quantizer):
         entropy_group_bits: bits in a group; memory grows as 2^bits.
     """
 
-    num_bits: Annotated[int, base.Range(1, 30)] = 10
-    scale: base.Positive = 1.0
+    num_bits: Annotated[int, ranges.Range(1, 30)] = 10
+    scale: ranges.Positive = 1.0
     bit_order: digits.Order = "little"
-    commitment_weight: base.Weight = 0.25
-    entropy_weight: float = 0.1
-    entropy_gamma: float = 1.0
-    inverse_temperature: float = 100.0
-    entropy_group_bits: Annotated[int, base.Range(1, 20)] = 9
+    commitment_weight: ranges.Weight = 0.25
+    entropy_weight: ranges.Weight = 0.1
+    entropy_gamma: ranges.Weight = 1.0
+    inverse_temperature: ranges.Positive = 100.0
+    entropy_group_bits: Annotated[int, ranges.Range(1, 20)] = 9
 
     @property
     def codebook_size(self) -> int:

@@ -1,11 +1,14 @@
 """Multi-scale residual quantisation, from coarse to fine grids: VAR's tokenizer."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Int
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import ComposedQuantizer, exact
@@ -38,11 +41,11 @@ class MultiScaleQuantizer(ComposedQuantizer):
         codebook_weight: 1 in VAR.
     """
 
-    scales: tuple[int, ...] = (1, 2, 4, 8, 16)
-    num_refiners: base.Natural = 4
-    refine_ratio: base.Fraction = 0.5
-    commitment_weight: base.Weight = 0.25
-    codebook_weight: base.Weight = 1.0
+    scales: Annotated[tuple[ranges.Count, ...], ranges.NotEmpty] = (1, 2, 4, 8, 16)
+    num_refiners: ranges.Depth = 4
+    refine_ratio: ranges.Fraction = 0.5
+    commitment_weight: ranges.Weight = 0.25
+    codebook_weight: ranges.Weight = 1.0
 
     def setup(self):
         super().setup()
@@ -52,7 +55,7 @@ class MultiScaleQuantizer(ComposedQuantizer):
                 "position and codes that learn from their own loss: vq, vq_ema, cvq or "
                 f"simvq, not {type(self.template).__name__}."
             )
-        if list(self.scales) != sorted(set(self.scales)) or min(self.scales) < 1:
+        if list(self.scales) != sorted(set(self.scales)):
             raise InputError(
                 f"config.model.quantizer.scales={tuple(self.scales)} must grow, from 1 "
                 "or more to the side of the latent grid."

@@ -1,5 +1,6 @@
 """What the families that search a codebook for the nearest code have in common."""
 
+import math
 from typing import Literal
 
 import jax
@@ -8,6 +9,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.ops import codebook, distances, entropy, estimators, vectors
 from vq_jax.ops.kmeans import kmeans
@@ -25,9 +27,10 @@ class NearestCodeQuantizer(base.Quantizer):
     Attributes:
         codebook_size: number of codes, K.
         code_dim: dimension of a code, D; `z_e` must have as many channels.
-        distance: "euclidean", or "cosine", which divides vectors and codes by their
+        distance: "euclidean"; "cosine", which divides vectors and codes by their
             length in the search, in the losses and in `z_q` (ViT-VQGAN 2110.04627, sec.
-            3.2).
+            3.2); or "cosine_search", which does so in the search only, as CVQ's code by
+            default and VAR's with `using_znorm`.
         estimator: how the gradient of `z_q` passes to `z_e` (`ops/estimators.py`):
             "straight_through" unchanged, "rotation" rotated, "diveq" along a noisy
             direction in training. DiVeQ trains the codes too and replaces their losses,
@@ -39,14 +42,14 @@ class NearestCodeQuantizer(base.Quantizer):
             It has an effect only where codes are parameters.
     """
 
-    codebook_size: base.Count = 512
-    code_dim: int = 64
-    distance: Literal["euclidean", "cosine"] = "euclidean"
+    codebook_size: ranges.CodebookSize = 512
+    code_dim: ranges.Width = 64
+    distance: Literal["euclidean", "cosine", "cosine_search"] = "euclidean"
     estimator: Literal["straight_through", "rotation", "diveq"] = "straight_through"
-    diveq_variance: base.Weight = 5e-3
-    entropy_weight: float = 0.0
-    entropy_temperature: base.Positive = 0.01
-    orthogonality_weight: float = 0.0
+    diveq_variance: ranges.Weight = 5e-3
+    entropy_weight: ranges.Weight = 0.0
+    entropy_temperature: ranges.Positive = 0.01
+    orthogonality_weight: ranges.Weight = 0.0
 
     def stored_codes(self) -> Float[Array, "k d"]:
         """The family's codes as they are stored, float32, before normalisation."""
@@ -75,7 +78,7 @@ class NearestCodeQuantizer(base.Quantizer):
 
     def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         z, codes = self.normalised(z_e), self.codes()
-        indices = distances.nearest_code(z, codes)
+        indices = self.nearest(z, codes)
         chosen = codes[indices]
         if train:
             self.save_for_update(z.reshape(-1, self.code_dim), indices.ravel())
@@ -95,6 +98,15 @@ class NearestCodeQuantizer(base.Quantizer):
         """`x` in float32, scaled to length 1 where `distance` is "cosine"."""
         return vectors.unit(x) if self.distance == "cosine" else x.astype(jnp.float32)
 
+    def nearest(
+        self, z: Float[Array, "*n d"], codes: Float[Array, "k d"]
+    ) -> Int[Array, "*n"]:
+        """Index of the nearest of `codes` to each vector, both as `normalised`."""
+        return distances.nearest_code(self._compared(z), self._compared(codes))
+
+    def _compared(self, x):
+        return vectors.unit(x) if self.distance == "cosine_search" else x
+
     def _estimate(self, z, chosen, *, train: bool):
         if self.estimator == "rotation":
             return estimators.rotation_trick(z, chosen)
@@ -109,7 +121,9 @@ class NearestCodeQuantizer(base.Quantizer):
         if self.entropy_weight:
 
             def logits_fn(rows):
-                squared = distances.squared_distances(rows, codes)
+                squared = distances.squared_distances(
+                    self._compared(rows), self._compared(codes)
+                )
                 return -squared / self.entropy_temperature
 
             sample, mean = entropy.assignment_entropies(
@@ -130,7 +144,9 @@ class RestartingQuantizer(NearestCodeQuantizer):
     Attributes:
         codebook_init: initial codes. "data" takes vectors of the first batch, "kmeans"
             their means after ten of Lloyd's iterations (SoundStream 2107.03312, sec.
-            III-C), "uniform" draws from U(-1/K, 1/K).
+            III-C), "uniform" draws from U(-1/K, 1/K), as most code, and "fan_in" from
+            U(-√(3/K), √(3/K)), as MaskGIT's. With distance "cosine" all have length 1:
+            the shorter a code is, the further the first steps of Adam turn it.
         restart: where a dead code is moved: "resample" to a vector of the current
             batch, "split" next to the most used code (UViM 2205.10337).
         restart_threshold: a code is dead when its averaged count is below this fraction
@@ -138,27 +154,33 @@ class RestartingQuantizer(NearestCodeQuantizer):
         decay: γ of the averaged counts, per step.
     """
 
-    codebook_init: Literal["uniform", "data", "kmeans"] = "data"
+    codebook_init: Literal["uniform", "fan_in", "data", "kmeans"] = "data"
     restart: Literal["resample", "split"] = "resample"
-    restart_threshold: base.Fraction = 0.1
-    decay: base.Fraction = 0.99
+    restart_threshold: ranges.Fraction = 0.1
+    decay: ranges.Fraction = 0.99
 
     @property
     def needs_data_init(self) -> bool:
-        return self.codebook_init != "uniform"
+        return self.codebook_init in ("data", "kmeans")
 
     @nn.nowrap
-    def uniform_codes(self, key) -> Float[Array, "k d"]:
-        """Codes from U(-1/K, 1/K), as VQ-VAE and VQGAN code mostly initialises."""
+    def random_codes(self, key) -> Float[Array, "k d"]:
+        """Codes from a uniform distribution, before any data are seen."""
         bound = 1.0 / self.codebook_size
+        if self.codebook_init == "fan_in":
+            bound = math.sqrt(3.0 / self.codebook_size)
         shape = (self.codebook_size, self.code_dim)
-        return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
+        codes = jax.random.uniform(key, shape, jnp.float32, -bound, bound)
+        return vectors.unit(codes) if self.distance == "cosine" else codes
 
     def codes_from(self, z_e: base.Latents) -> Float[Array, "k d"]:
         """Initial codes from the latents of the first batch."""
         rows = lax.stop_gradient(self.normalised(z_e)).reshape(-1, self.code_dim)
-        choose = kmeans if self.codebook_init == "kmeans" else codebook.sample_vectors
-        return choose(rows, self.codebook_size, self.make_rng("codebook"))
+        key = self.make_rng("codebook")
+        if self.codebook_init == "kmeans":
+            # Means of unit vectors are shorter than 1.
+            return self.normalised(kmeans(rows, self.codebook_size, key))
+        return codebook.sample_vectors(rows, self.codebook_size, key)
 
     def save_for_update(self, z: Float[Array, "n d"], indices: Int[Array, "n"]) -> None:
         """Writes the codes' counts and sums over the batch, and what restarts need."""

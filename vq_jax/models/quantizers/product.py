@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import RepeatedQuantizer, means
 
@@ -20,7 +21,7 @@ class ProductQuantizer(RepeatedQuantizer):
         num_heads: number of heads.
     """
 
-    num_heads: base.Count = 2
+    num_heads: ranges.Repeats = 2
 
     AXIS = "heads"
 

@@ -3,7 +3,7 @@
 from flax import linen as nn
 from jaxtyping import Array, Int
 
-from vq_jax.config import checks
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import ComposedQuantizer
 
@@ -20,10 +20,9 @@ class ProjectedQuantizer(ComposedQuantizer):
         latent_dim: channels of `z_e` and `z_q`, `config.model.latent_dim`.
     """
 
-    latent_dim: int = 64
+    latent_dim: ranges.Width = 64
 
     def setup(self):
-        checks.check_range(self.latent_dim, 1, where="config.model.latent_dim")
         self.project_in = nn.Dense(self.template.input_dim, dtype="float32")
         self.project_out = nn.Dense(self.latent_dim, dtype="float32")
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Int
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.composed import RepeatedQuantizer, exact, means
@@ -31,8 +32,8 @@ class ResidualQuantizer(RepeatedQuantizer):
         level_dropout: probability that an image loses its last levels.
     """
 
-    num_levels: base.Count = 4
-    level_dropout: base.Fraction = 0.0
+    num_levels: ranges.Repeats = 4
+    level_dropout: ranges.Fraction = 0.0
 
     AXIS = "levels"
 

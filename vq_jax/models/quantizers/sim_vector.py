@@ -4,6 +4,7 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.nearest import NearestCodeQuantizer
 from vq_jax.models.quantizers.vector import two_sided_loss
@@ -19,10 +20,13 @@ class SimVectorQuantizer(NearestCodeQuantizer):
     Attributes:
         codebook_weight: weight of the codebook loss.
         commitment_weight: β.
+        use_bias: whether the map has a bias: C·W + b, as in the authors' code, whose
+            weights need it.
     """
 
-    codebook_weight: base.Weight = 1.0
-    commitment_weight: base.Weight = 0.25
+    codebook_weight: ranges.Weight = 1.0
+    commitment_weight: ranges.Weight = 0.25
+    use_bias: bool = False
 
     def setup(self):
         super().setup()
@@ -33,7 +37,9 @@ class SimVectorQuantizer(NearestCodeQuantizer):
             return noise * self.code_dim**-0.5
 
         self.frozen = self.variable(base.STATE, "codes", frozen)
-        self.transform = nn.Dense(self.code_dim, use_bias=False, dtype="float32")
+        self.transform = nn.Dense(
+            self.code_dim, use_bias=self.use_bias, dtype="float32"
+        )
 
     def stored_codes(self) -> Float[Array, "k d"]:
         return self.transform(jax.lax.stop_gradient(self.frozen.value))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.annealed import AnnealedQuantizer
 from vq_jax.ops import codebook, distances
@@ -23,7 +24,7 @@ class SoftQuantizer(AnnealedQuantizer):
         commitment_weight: weight of the commitment; 0, as in the paper, has no loss.
     """
 
-    commitment_weight: base.Weight = 0.0
+    commitment_weight: ranges.Weight = 0.0
 
     hard_in_training = False
 

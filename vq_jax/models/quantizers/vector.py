@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from vq_jax.config import ranges
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.nearest import RestartingQuantizer
 from vq_jax.ops import codebook
@@ -19,14 +20,14 @@ class TrainedCodesQuantizer(RestartingQuantizer):
         commitment_weight: β of the paper.
     """
 
-    codebook_weight: base.Weight = 1.0
-    commitment_weight: base.Weight = 0.25
-    codebook_init: Literal["uniform", "data", "kmeans"] = "uniform"
-    restart_threshold: base.Fraction = 0.0
+    codebook_weight: ranges.Weight = 1.0
+    commitment_weight: ranges.Weight = 0.25
+    codebook_init: Literal["uniform", "fan_in", "data", "kmeans"] = "uniform"
+    restart_threshold: ranges.Fraction = 0.0
 
     def setup(self):
         super().setup()
-        self.param("codes", self.uniform_codes)
+        self.param("codes", self.random_codes)
 
     def stored_codes(self) -> Float[Array, "k d"]:
         # Read again, since `init_from_data` may have replaced the value of `setup`.

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers import base
 from vq_jax.models.quantizers.nearest import RestartingQuantizer
@@ -23,7 +24,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
         commitment_weight: β of the paper.
     """
 
-    commitment_weight: base.Weight = 0.25
+    commitment_weight: ranges.Weight = 0.25
 
     def setup(self):
         super().setup()
@@ -34,7 +35,7 @@ class EmaVectorQuantizer(RestartingQuantizer):
             )
 
         def initial():
-            return codebook.new_codebook(self.uniform_codes(self.make_rng("params")))
+            return codebook.new_codebook(self.random_codes(self.make_rng("params")))
 
         self.state = self.variable(base.STATE, "state", initial)
 

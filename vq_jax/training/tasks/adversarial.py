@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Mapping
 
 import jax
 from ml_collections import ConfigDict
@@ -17,16 +18,31 @@ from vq_jax.training import optim, rng
 from vq_jax.training.alarms import Sign
 from vq_jax.training.discriminator_trainer import DiscriminatorTrainer
 from vq_jax.training.gan_step import GanStep
+from vq_jax.training.optim import OptimizerFields
 from vq_jax.training.state import AdversarialState
-from vq_jax.training.tasks.autoencoder import AutoencoderTask
+from vq_jax.training.tasks.autoencoder import AutoencoderFields, AutoencoderTask
 from vq_jax.training.tasks.base import count_parameters
 
 OPTIM = "config.disc_optim"
 
 
+class AdversarialFields(AutoencoderFields):
+    """The configuration of a run against a discriminator.
+
+    Attributes:
+        discriminator: one of `models/build.py: DISCRIMINATORS`, and its fields.
+        disc_optim: the discriminator's optimizer.
+    """
+
+    discriminator: Mapping
+    adversarial: AdversarialObjective
+    disc_optim: OptimizerFields
+
+
 class AdversarialTask(AutoencoderTask):
     """An autoencoder on images, as the generator, and a discriminator."""
 
+    fields = AdversarialFields
     model_path = "generator"
 
     def __init__(self, config: ConfigDict):
@@ -86,6 +102,17 @@ class AdversarialTask(AutoencoderTask):
     def init_from_run(self, state, workdir):
         generator, step = super().init_from_run(state.generator, workdir)
         return state.replace(generator=generator), step
+
+    def check_training(self, abstract_state):
+        super().check_training(abstract_state)
+        # The discriminator starts with it or before: the objective has checked that.
+        start, num_steps = self.discriminator.objective.gen_start, self.config.num_steps
+        if start >= num_steps:
+            raise InputError(
+                f"config.adversarial.gen_start={start} is not before config.num_steps="
+                f"{num_steps}: the discriminator would never play. Let it start "
+                "earlier, train longer, or train without it: --config=FILE:vqvae."
+            )
 
     @functools.cached_property
     def step(self):

@@ -2,36 +2,54 @@
 
 import functools
 import math
+from typing import Literal, NotRequired
 
 import jax
 from ml_collections import ConfigDict
 
-from vq_jax.config.checks import check_choice, check_range, check_ranges
+from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Subject
 from vq_jax.evaluation.build import build_evaluations
-from vq_jax.losses.objective import build_objective
-from vq_jax.models.build import build_autoencoder
+from vq_jax.losses.objective import LossFields, PerceptualFields, build_objective
+from vq_jax.models.build import ModelFields, build_autoencoder
+from vq_jax.models.quantizers.base import STATE as CODEBOOK
 from vq_jax.training import optim, warm_start
 from vq_jax.training.alarms import Sign
 from vq_jax.training.autoencoder_trainer import AutoencoderTrainer
-from vq_jax.training.tasks.base import Task, count_parameters
+from vq_jax.training.tasks.base import RunFields, Task, count_parameters
 from vq_jax.training.vae_step import VaeStep
 
 MODULES = ("decoder", "encoder", "head", "quantizer")
-RANGES = {"ema_decay": (0.0, 0.999_999), "usage_window": (1,)}
+
+
+class AutoencoderFields(RunFields):
+    """The configuration of a run that trains an autoencoder.
+
+    Attributes:
+        ema_decay: of averaged parameters, per step; 0 keeps none.
+        usage_window: number of images over which the use of codes is counted.
+        freeze: modules that stay as they came from `init_from`.
+        perceptual: only with a weight of `losses.perceptual`.
+    """
+
+    ema_decay: ranges.Decay
+    usage_window: ranges.Count
+    freeze: tuple[Literal[MODULES], ...]
+    model: ModelFields
+    losses: LossFields
+    perceptual: NotRequired[PerceptualFields]
 
 
 class AutoencoderTask(Task):
     """An autoencoder on images."""
 
+    fields = AutoencoderFields
     shown = ("train/loss", "train/l2", "train/usage", "train/perplexity")
 
     def __init__(self, config: ConfigDict):
         super().__init__(config)
-        check_ranges(config, RANGES, "config")
-        check_range(config.data.image_size, 1, where="config.data.image_size")
         self.model = build_autoencoder(config.model, channels=config.data.channels)
         self.model.tokens_shape(config.data.image_size, config.data.image_size)
         self.objective = build_objective(config, self.model)
@@ -86,6 +104,17 @@ class AutoencoderTask(Task):
     def init_from_run(self, state, workdir):
         return warm_start.init_from_run(state, workdir)
 
+    def check_training(self, abstract_state):
+        state, freeze = self.model_state(abstract_state), self.config.freeze
+        learnt = {name for name, part in state.params.items() if jax.tree.leaves(part)}
+        if CODEBOOK in state.variables:
+            learnt.add("quantizer")
+        if learnt <= set(freeze):
+            raise InputError(
+                f"config.freeze={tuple(freeze)} leaves nothing that learns; take one "
+                f"of {sorted(learnt)} out."
+            )
+
     @functools.cached_property
     def step(self):
         return VaeStep(
@@ -114,8 +143,6 @@ class AutoencoderTask(Task):
 
 
 def _frozen_modules(config: ConfigDict) -> tuple[str, ...]:
-    for name in config.freeze:
-        check_choice(name, MODULES, "config.freeze")
     if config.freeze and not config.init_from:
         raise InputError(
             f"config.freeze={tuple(config.freeze)} would hold random parameters fast; "

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import grain
 import jax
@@ -11,14 +11,45 @@ from etils import epath
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from vq_jax.config import ranges
+from vq_jax.data.pipeline import DataFields
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
+from vq_jax.sharding import MeshFields
 from vq_jax.training.alarms import Sign
+from vq_jax.training.optim import OptimFields
+from vq_jax.workdirs.checkpoint import CheckpointFields
 
 
 def count_parameters(tree) -> int:
     """Number of elements of all arrays, for the header."""
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+class RunFields(TypedDict):
+    """The configuration of any run; kinds of run add the fields that they read.
+
+    Attributes:
+        task: the kind of run, one of `tasks/build.py: TASKS`.
+        seed: decides all that is random.
+        num_steps: training ends after so many.
+        batch_size: images of a step, over all devices and processes.
+        log_every: interval of logged metrics, in steps.
+        init_from: workdir of a run whose model this one goes on from; "" for none.
+        evaluations: a section for each, of `evaluation/build.py: EVALUATIONS`.
+    """
+
+    task: str
+    seed: Annotated[int, ranges.Range(0, 2**32 - 1)]
+    num_steps: Annotated[int, ranges.Range(1, 2**31 - 1)]
+    batch_size: Annotated[int, ranges.Range(1, 2**20)]
+    log_every: Annotated[int, ranges.Range(1, 2**31 - 1)]
+    init_from: str
+    data: DataFields
+    optim: OptimFields
+    evaluations: Mapping[str, Mapping]
+    checkpoint: CheckpointFields
+    mesh: MeshFields
 
 
 class Task(abc.ABC):
@@ -30,6 +61,7 @@ class Task(abc.ABC):
     A state is any pytree of arrays with a `step` and with `inference_variables()`.
 
     Attributes:
+        fields: what the configuration may have, a TypedDict derived from `RunFields`.
         config: the whole configuration of the run.
         shown: metrics on the line of progress, where a step has them.
         model_path: where in the state the TrainState lies whose model other runs and
@@ -37,6 +69,7 @@ class Task(abc.ABC):
         learning_rate: number of finished steps -> rate of the next one, for the logs.
     """
 
+    fields: type = RunFields
     shown: tuple[str, ...] = ("train/loss",)
     model_path: str = ""
     learning_rate: optax.Schedule
@@ -92,6 +125,15 @@ class Task(abc.ABC):
             f"config.init_from={workdir}: a run of config.task={self.config.task!r} "
             "takes over no other run's model; leave config.init_from empty."
         )
+
+    def check_training(self, abstract_state) -> None:  # noqa: B027, may stay empty
+        """Raises InputError where training would not do what the fields say.
+
+        A run that was trained so all the same may still be evaluated.
+
+        Args:
+            abstract_state: what `init` returns, as shapes and dtypes.
+        """
 
     @property
     @abc.abstractmethod
