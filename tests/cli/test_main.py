@@ -83,3 +83,38 @@ def test_an_abbreviation_is_no_flag(name, call):
     code, printed = call(name, f"{words[0][:-3]}=x", *words[1:])
     assert code == 2
     assert f"are required: {REQUIRED[name][0]};" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("evaluate", "--workdir=~/none"), "{home}/none holds no checkpoint"),
+        (
+            ("reconstruct", "--workdir={home}", "--images=x", "--out=~/none"),
+            "{home} holds no checkpoint",
+        ),
+        (("tokenize", "--workdir=~/none", "--out=~/x"), "{home}/none holds no"),
+        (("train", "--workdir=~/x", "--config=~/none.py"), "{home}/none.py"),
+        (("compare", "--workdir=~/x", "--configs=~/a.py,~/a.py"), "{home}/a.py and"),
+        (("compare-quantizers", "--workdir=~/x", "--config=~/a.py"), "{home}/a.py"),
+        (
+            ("lpips", "--net=vgg16", "--trunk=~/none", "--heads=x"),
+            "{home}/none",
+        ),
+    ],
+    ids=lambda words: words[0] if isinstance(words, tuple) else "",
+)
+def test_paths_of_flags_begin_at_home(call, tmp_path, monkeypatch, words, found):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, printed = call(*(word.format(home=tmp_path) for word in words))
+    assert code == 2
+    assert found.format(home=tmp_path) in printed
+    assert not list(tmp_path.glob("[!.]*"))
+
+
+@pytest.mark.parametrize("flag", ["--workdir", "--out", "--images"])
+def test_an_unset_variable_is_no_path(call, flag):
+    given = {"--workdir": "x", "--out": "x", "--images": "x", flag: ""}
+    code, printed = call("reconstruct", *(f"{k}={v}" for k, v in given.items()))
+    assert code == 2
+    assert f"argument {flag}: it is empty; is a variable of it not set?" in printed

@@ -1,9 +1,11 @@
 """What `vq-jax reconstruct` writes, with a tokenizer that returns negatives."""
 
+import errno
 import types
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from vq_jax.cli import reconstruct
@@ -16,12 +18,22 @@ PHOTOGRAPHS = {
 
 
 @pytest.fixture
-def written(monkeypatch, tmp_path):
-    """`written(*flags)`: {name: pixels} of what the photographs become."""
-    tokenizer = types.SimpleNamespace(
-        channels=3, stride=4, reconstruct=lambda images: 255 - images
-    )
+def sizes(monkeypatch):
+    """The sizes of images that the tokenizer is called with, and so compiled for."""
+    met = set()
+
+    def negative(images):
+        met.add(images.shape[1:3])
+        return 255 - images
+
+    tokenizer = types.SimpleNamespace(channels=3, stride=4, reconstruct=negative)
     monkeypatch.setattr(Tokenizer, "load", lambda workdir, chunk_size: tokenizer)
+    return met
+
+
+@pytest.fixture
+def written(monkeypatch, tmp_path, sizes):
+    """`written(*flags)`: {name: pixels} of what the photographs become."""
     monkeypatch.setattr(reconstruct.photos, "held_out_photographs", lambda: PHOTOGRAPHS)
 
     def run(*flags: str) -> dict[str, np.ndarray]:
@@ -53,3 +65,106 @@ def test_without_compare_there_are_reconstructions_only(written):
     pictures = written()
     assert set(pictures) == {"wide.png", "high.png"}
     np.testing.assert_array_equal(pictures["wide.png"], 255 - PHOTOGRAPHS["wide"])
+
+
+@pytest.fixture
+def folder(tmp_path, sizes):
+    """A folder of three pictures, of which the second is broken."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in "abc":
+        Image.fromarray(PHOTOGRAPHS["wide"]).save(folder / f"{name}[x].png")
+    (folder / "b[x].png").write_bytes(b"broken")
+    return folder
+
+
+def test_a_broken_picture_does_not_stop_the_others(call, folder, tmp_path):
+    out = tmp_path / "out"
+    code, printed = call(
+        "reconstruct", "--workdir=none", f"--images={folder}", f"--out={out}"
+    )
+    assert code == 2
+    assert {path.name for path in out.iterdir()} == {"a[x].png", "c[x].png"}
+    assert f"left out: {folder}/b[x].png can't be decoded" in printed
+    assert printed.endswith(
+        f"error: 1 broken images are left out: b[x]; all others are in {out}.\n"
+    )
+
+
+def test_a_link_in_the_folder_is_replaced_and_not_followed(call, folder, tmp_path):
+    (folder / "b[x].png").unlink()
+    out, target = tmp_path / "out", tmp_path / "precious"
+    out.mkdir()
+    target.write_text("precious")
+    (out / "a[x].png").symlink_to(target)
+    (out / "a[x].png.draft").symlink_to(target)
+    code, printed = call(
+        "reconstruct", "--workdir=none", f"--images={folder}", f"--out={out}"
+    )
+    assert code == 0, printed
+    assert target.read_text() == "precious"
+    assert {path.name for path in out.iterdir()} == {"a[x].png", "c[x].png"}
+    assert not (out / "a[x].png").is_symlink()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
+    call, folder, tmp_path, monkeypatch
+):
+    def full(path, content):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(epath.Path(tmp_path)), "write_bytes", full)
+    out = tmp_path / "out"
+    code, printed = call(
+        "reconstruct", "--workdir=none", f"--images={folder}", f"--out={out}"
+    )
+    assert code == 2
+    assert printed == (
+        f"error: {out}/a[x].png: No space left on device; make room there, or name "
+        "another place.\n"
+    )
+    assert not list(out.iterdir())
+
+
+def test_pictures_of_many_sizes_are_padded_to_few(call, tmp_path, sizes):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for side in range(33, 64):
+        Image.new("RGB", (side, 64)).save(folder / f"{side}.png")
+    code, printed = call(
+        "reconstruct", "--workdir=none", f"--images={folder}", f"--out={tmp_path}/out"
+    )
+    assert code == 0, printed
+    fitting = {36, 40, 44, 48, 52, 56, 60}
+    assert sizes == {(64, width) for width in {40, 48, 56, 64} | fitting}
+    for side in (33, 63):
+        with Image.open(tmp_path / "out" / f"{side}.png") as picture:
+            assert picture.size == (side, 64)
+    assert "(41x64, padded to 48x64 by repeating the edge, then cropped" in printed
+
+
+@pytest.mark.parametrize(
+    ("images", "out", "message"),
+    [
+        (
+            "{tmp}/none",
+            "{tmp}/out",
+            "error: --images: folder {tmp}/none does not exist",
+        ),
+        ("{tmp}", "{tmp}/file/out", "{tmp}/file/out cannot be written to (Not a dir"),
+        ("", "{tmp}/out", "argument --images: it is empty"),
+    ],
+)
+def test_bad_folders_are_one_line(call, sizes, tmp_path, images, out, message):
+    (tmp_path / "file").write_text("in the way")
+    code, printed = call(
+        "reconstruct",
+        "--workdir=none",
+        f"--images={images.format(tmp=tmp_path)}",
+        f"--out={out.format(tmp=tmp_path)}",
+    )
+    assert code == 2
+    assert message.format(tmp=tmp_path) in printed
+    assert "config." not in printed
+    assert not sizes

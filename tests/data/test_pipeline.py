@@ -352,3 +352,20 @@ def test_describe_has_a_line_a_split(data_config):
     train, test = pipeline.describe(data_config(image_size=64)).splitlines()
     assert train.startswith("photos/train: 13 photographs")
     assert test.startswith("photos/test: 3 photographs (held out)")
+
+
+def test_each_record_comes_once_in_order_and_broken_ones_are_left_out(
+    data_config, numbered_folder
+):
+    source = numbered_folder(5)
+    broken = source.removeprefix("folder:") + "/0002.png"
+    pathlib.Path(broken).write_bytes(b"broken")
+    config = data_config(source=source, on_error="skip")
+    records = pipeline.open_records(config, "all")
+    names = pipeline.each_record(config, records, lambda record: record["name"])
+    assert [name[-8:-4] for name in names] == ["0000", "0001", "0003", "0004"]
+    assert broken in records.skipped[2]
+    config.on_error = "raise"
+    records = pipeline.open_records(config, "all")
+    with pytest.raises(InputError, match=r"0002\.png can't be decoded"):
+        list(pipeline.each_record(config, records, len))

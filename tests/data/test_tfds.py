@@ -51,7 +51,15 @@ def test_prepared_images_come_back(prepared, by):
     for i, image in enumerate(IMAGES):
         np.testing.assert_array_equal(source[i]["image"], image)
         assert source[i]["label"] == i % 2
+    assert source.classes == ["cold", "warm"]
     assert "10 images of tiny/1.0.0" in source.description
+
+
+def test_the_folder_of_data_sets_begins_at_home(prepared, monkeypatch):
+    monkeypatch.setenv("HOME", str(prepared.parents[2]))
+    data_dir = f"~/{prepared.parents[1].name}"
+    source = open_source("tfds:tiny", "train", image_size=6, data_dir=data_dir)
+    assert len(source) == len(IMAGES)
 
 
 def test_slices_channels_and_pickling(prepared):

@@ -82,7 +82,7 @@ def test_a_picture_of_odd_size_keeps_it(run, trained, tmp_path):
     )
     assert code == 0, printed
     assert (
-        "67x101, padded to 68x104 by repeating the edge, then cropped back" in printed
+        "67x101, padded to 80x112 by repeating the edge, then cropped back" in printed
     )
     with Image.open(tmp_path / "out" / "cat.png") as recon:
         assert recon.size == (67, 101)

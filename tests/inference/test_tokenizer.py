@@ -1,4 +1,5 @@
 import functools
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +8,7 @@ import pytest
 
 from configs import quickstart
 from vq_jax import InputError, Tokenizer
+from vq_jax.inference import tokenizer as tokenizing
 from vq_jax.models.build import build_autoencoder
 from vq_jax.testing import tiny
 
@@ -29,16 +31,22 @@ def test_decoding_codes_is_reconstructing_at_any_length(tokenizer, count):
     np.testing.assert_array_equal(tokenizer.decode(codes), recons)
 
 
-@pytest.mark.parametrize("family", ["ibq", "vq_rotation", "fsq"])
-def test_decoding_codes_is_reconstructing_in_bfloat16(family):
-    # With the sizes at which XLA left out a rounding in one of the two programs.
-    config = quickstart.get_config(f"smoke,{family}")
+@pytest.mark.parametrize(
+    ("variant", "size", "count"),
+    [
+        *(("smoke,ibq", 32, 64), ("smoke,vq_rotation", 32, 64), ("smoke,fsq", 32, 64)),
+        *(("vq_rotation", 64, 1), ("vq_rotation", 32, 16)),
+    ],
+)
+def test_decoding_codes_is_reconstructing_in_bfloat16(variant, size, count):
+    # With the sizes at which XLA left out a rounding in one of the programs.
+    config = quickstart.get_config(variant)
     config.model.dtype = "bfloat16"
     model = build_autoencoder(config.model, channels=3)
     init = jax.jit(functools.partial(model.init, train=False))
-    variables = init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    variables = init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (64, 32, 32, 3), np.uint8)
+    images = rng.integers(0, 256, (count, size, size, 3), np.uint8)
     tokenizer = Tokenizer(model, variables, chunk_size=64)
     recons = tokenizer.reconstruct(images)
     np.testing.assert_array_equal(tokenizer.decode(tokenizer.encode(images)), recons)
@@ -50,10 +58,86 @@ def test_neighbours_in_a_batch_do_not_matter(tokenizer):
     np.testing.assert_array_equal(tokenizer.encode(images), alone)
 
 
-def test_one_compilation_serves_all_lengths(tokenizer):
-    for count in (1, 3, 4, 5, 9):
-        tokenizer.encode(tiny.images(count))
-    assert tokenizer._encode._cache_size() == 1
+@pytest.fixture
+def computed(tokenizer, monkeypatch):
+    """(another tokenizer of this model, the shapes of images that it computes)."""
+    shapes = set()
+
+    def encode(model, variables, images):
+        shapes.add(images.shape[:3])
+        return jnp.zeros((len(images), 1, 1), jnp.int32)
+
+    monkeypatch.setattr(tokenizing, "encode", encode)
+    return Tokenizer(tokenizer.model, tokenizer.variables), shapes
+
+
+def test_few_shapes_are_compiled_whatever_the_length(computed):
+    other, shapes = computed
+    for count in (1, 3, 5, 8, 9, 31, 33, 70):
+        other.encode(np.zeros((count, 4, 4, 3), np.uint8))
+    assert shapes == {(n, 4, 4) for n in (1, 4, 8, 16, 32)}
+
+
+def test_few_large_images_are_computed_at_once(computed, monkeypatch):
+    other, shapes = computed
+    monkeypatch.setattr(tokenizing, "MAX_PIXELS", 3 * 16 * 16)
+    other.encode(tiny.images(7))
+    other.encode(tiny.images(2, size=32))
+    assert shapes == {(3, 16, 16), (1, 16, 16), (1, 32, 32)}
+
+
+def test_a_pickled_tokenizer_gives_the_same_codes(tokenizer):
+    images = tiny.images(2)
+    codes = tokenizer.encode(images)
+    np.testing.assert_array_equal(
+        tokenizer.decode(codes), tokenizer.reconstruct(images)
+    )
+    copy = pickle.loads(pickle.dumps(tokenizer))
+    np.testing.assert_array_equal(copy.encode(images), codes)
+    assert copy._chunk_size == tokenizer._chunk_size
+
+
+def test_the_functions_compile_within_other_programs(tokenizer):
+    images = jnp.asarray(tiny.images(4))
+    model = tokenizer.model
+    encode, decode, reconstruct = (
+        functools.partial(function, model)
+        for function in (tokenizing.encode, tokenizing.decode, tokenizing.reconstruct)
+    )
+
+    @jax.jit
+    def program(variables, images):
+        codes = jax.vmap(encode, (None, 0))(variables, images[:, None])
+        return codes, decode(variables, codes[:, 0].astype(jnp.uint16))
+
+    codes, recons = program(tokenizer.variables, images)
+    np.testing.assert_array_equal(codes[:, 0], tokenizer.encode(np.asarray(images)))
+    recons_at_once = jax.jit(reconstruct)(tokenizer.variables, images)
+    np.testing.assert_array_equal(recons, recons_at_once)
+
+
+def test_a_traced_call_names_the_function_to_use(tokenizer):
+    traced = jax.jit(functools.partial(tokenizer.encode.__wrapped__, tokenizer))
+    with pytest.raises(InputError, match=r"call .* as encode\(tokenizer.model"):
+        traced(tiny.images(1))
+
+
+def test_lists_of_one_size_are_batches_and_others_are_refused(tokenizer):
+    images = tiny.images(3)
+    codes = tokenizer.encode(images)
+    np.testing.assert_array_equal(tokenizer.encode(list(images)), codes)
+    sizes = r"several shapes, as \(8, 16, 3\) and \(16, 16, 3\)"
+    for method in (tokenizer.encode, tokenizer.reconstruct):
+        with pytest.raises(InputError, match=f"images have {sizes}"):
+            method.__wrapped__(tokenizer, [images[0], images[1, :8]])
+    with pytest.raises(InputError, match="codes have several shapes"):
+        tokenizer.decode([codes[0], codes[1, :2]])
+
+
+@pytest.mark.parametrize("chunk_size", [0, -4])
+def test_a_chunk_has_an_image_at_least(tokenizer, chunk_size):
+    with pytest.raises(InputError, match=rf"chunk_size={chunk_size} must be in \[1"):
+        Tokenizer(tokenizer.model, tokenizer.variables, chunk_size=chunk_size)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +147,7 @@ def test_one_compilation_serves_all_lengths(tokenizer):
         (np.zeros((16, 16, 3), np.uint8), r"\(16, 16, 3\); give uint8"),
         (np.zeros((1, 16, 16, 1), np.uint8), "1 channels but the model takes 3"),
         (np.zeros((1, 16, 18, 3), np.uint8), "16x18 is not a multiple of the stride 4"),
+        (np.zeros((2, 0, 16, 3), np.uint8), "0x16 is not a multiple of the stride 4"),
     ],
 )
 def test_bad_images_are_named(tokenizer, images, message):

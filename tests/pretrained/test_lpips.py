@@ -51,6 +51,23 @@ def test_a_broken_cache_is_made_anew(folder):
         assert path.read_bytes() == whole
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch, caplog):
+    monkeypatch.setenv(cache.VARIABLE, "/dev/null/cache")
+    assert "trunk" in lpips.load_lpips("alexnet")
+    assert "the cache /dev/null/cache cannot be written to" in caplog.text
+    with pytest.raises(InputError, match=f"another folder in {cache.VARIABLE}"):
+        cache.write("lpips_alexnet", {})
+
+
+def test_a_user_without_a_home_does_without_a_cache(monkeypatch, tmp_path, caplog):
+    monkeypatch.delenv(cache.VARIABLE, raising=False)
+    monkeypatch.setattr(cache.os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    assert "trunk" in lpips.load_lpips("alexnet")
+    assert f"nobody's home; name a folder in {cache.VARIABLE}" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_file_in_the_package_is_an_error(folder, monkeypatch):
     monkeypatch.setitem(lpips.FILES, "alexnet", "0" * 64)
     with pytest.raises(InputError, match=r"has sha256 443c5bc3.*not 0000"):

@@ -1,6 +1,7 @@
 """How every command reads its flags."""
 
 import argparse
+import os
 from typing import NoReturn
 
 from vq_jax.cli import exits
@@ -29,6 +30,44 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         exits.fail(f"{message}; {self.prog} --help explains the flags.")
+
+
+# Of a run's configuration, in the programs that read data of the user's choice.
+DATA_FLAGS = {
+    r"config\.data\.(on_error|data_dir)": r"--\1",
+}
+
+
+def add_workdir(parser: argparse.ArgumentParser, text: str) -> None:
+    """Adds `--workdir`."""
+    parser.add_argument("--workdir", type=path, required=True, help=text)
+
+
+def add_data_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds what `apply_data_flags` applies; DATA_FLAGS has the fields."""
+    from vq_jax.data.records import ON_ERROR
+
+    text = "raise, or skip: leave broken images out; default: the run's"
+    parser.add_argument("--on_error", choices=ON_ERROR, help=text)
+    text = "folder of prepared TFDS data sets; default: the run's"
+    parser.add_argument("--data_dir", type=path, help=text)
+
+
+def apply_data_flags(data, args: argparse.Namespace) -> None:
+    """Changes `config.data`, the argument `data`, by the flags that are given."""
+    for name in ("on_error", "data_dir"):
+        if getattr(args, name) is not None:
+            data[name] = getattr(args, name)
+
+
+def path(text: str) -> str:
+    """A path, with `~` for the home folder, which shells leave as it is after `=`."""
+    expanded = os.path.expanduser(text)
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; is a variable of it not set?")
+    if expanded.startswith("~"):
+        raise argparse.ArgumentTypeError(f"{text!r} is nobody's home; ./~ is a folder")
+    return expanded
 
 
 def numbers(text: str) -> list[int]:

@@ -30,14 +30,13 @@ class Candidate(NamedTuple):
 def main(argv: Sequence[str]) -> None:
     """Trains what is missing, then writes the report."""
     parser = shared_parser("compare", __doc__)
-    parser.add_argument(
-        "--configs", required=True, help="two or more, as A.py,B.py:smoke,vq,C.py"
-    )
+    text = "two or more, as A.py,B.py:smoke,vq,C.py"
+    parser.add_argument("--configs", type=split_configs, required=True, help=text)
     text = "fields that may differ all the same, as model.quantizer,data.flip"
     parser.add_argument("--allow", type=arguments.words, default=[], help=text)
     args, overrides = parser.parse_known_args(argv[1:])
     with exits.clear_errors():
-        paths = split_configs(args.configs)
+        paths = args.configs
         named = labels(paths)
         candidates = list(map(Candidate, paths, names(paths), named, named))
         allowed = [current_path(name) for name in args.allow]
@@ -48,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
 def shared_parser(command: str, text: str) -> arguments.Parser:
     """The flags of every comparison."""
     parser = arguments.Parser(command, text, arguments.OVERRIDES)
-    parser.add_argument("--workdir", required=True, help="folder of report and runs")
+    arguments.add_workdir(parser, "folder of report and runs")
     parser.add_argument("--steps", type=int, help="config.num_steps of all runs")
     text = "as 0,1,2, each for a run of every configuration; default: 0"
     parser.add_argument("--seeds", type=arguments.numbers, default="0", help=text)
@@ -107,7 +106,7 @@ def plan(args, overrides: Sequence[str], candidates: Sequence[Candidate]) -> lis
 
 def split_configs(text: str) -> list[str]:
     """The paths of `--configs`; a comma within a variant starts no new one."""
-    return re.split(r",(?=[^,]*\.py)", text)
+    return list(map(arguments.path, re.split(r",(?=[^,]*\.py)", text)))
 
 
 def names(paths: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> None:
     """Trains what is missing, then writes the report."""
     parser = compare.shared_parser("compare-quantizers", __doc__)
     text = "a file with variants FAMILY-BITS, as configs/compare_quantizers.py"
-    parser.add_argument("--config", required=True, help=text)
+    parser.add_argument("--config", type=arguments.path, required=True, help=text)
     text = f"families of quantizers; default: {FAMILIES}"
     parser.add_argument("--families", type=arguments.words, default=FAMILIES, help=text)
     text = "log2 of the number of codes a position, as 6,8,10; default: 8"

@@ -1,27 +1,36 @@
 """Measures how well a tokenizer reconstructs a split, and how it uses its codebook.
 
-Runs all evaluations of the run's configuration, writes WORKDIR/eval/SPLIT.json and
-SPLIT.png, and prints the table.
+Runs all evaluations of the run's configuration, writes SPLIT.json and SPLIT.png into
+WORKDIR/eval or OUT, and prints the table.
 """
 
 from collections.abc import Sequence
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, exits, outputs
+
+FLAGS = {
+    **arguments.DATA_FLAGS,
+    r"config\.data\.source": "--data",
+    r"config\.evaluations\.\w+\.(batch_size|lpips)": r"--\1",
+}
 
 
 def main(argv: Sequence[str]) -> None:
     """Evaluates the latest checkpoint."""
     parser = arguments.Parser("evaluate", __doc__)
-    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    arguments.add_workdir(parser, "folder of a training run")
+    text = "folder for the results; default: eval in that of the run"
+    parser.add_argument("--out", type=arguments.path, help=text)
     parser.add_argument("--split", help="default: the run's config.data.eval_split")
     parser.add_argument("--data", help="another source than the run's, as folder:PATH")
     parser.add_argument("--batch_size", type=int, help="default: the run's")
     text = "networks of LPIPS, as alexnet,vgg16; default: the run's"
     parser.add_argument("--lpips", type=arguments.words, help=text)
+    arguments.add_data_flags(parser)
     args = parser.parse_args(argv[1:])
-    with exits.clear_errors():
+    with exits.clear_errors(FLAGS):
         _evaluate(args)
 
 
@@ -42,6 +51,8 @@ def _evaluate(args) -> None:
         sharding.check_batch_size(args.batch_size, mesh, "--batch_size")
     task = build_task(config)
     evaluations = task.evaluations(mesh).values()
+    out = args.out or epath.Path(args.workdir) / "eval"
+    out = outputs.make_folder(out, "--out")
     everywhere = sharding.replicated(mesh)
     state = task.model_state(jax.eval_shape(task.init, jax.random.key(0)))
     variables = load_variables(
@@ -54,16 +65,18 @@ def _evaluate(args) -> None:
     names = {net for evaluation in evaluations for net in evaluation.nets}
     nets = jax.device_put(load_nets(names), everywhere)
     reports = [evaluation(variables, nets) for evaluation in evaluations]
-    _write(config, args.workdir, name, step, reports)
+    _write(config.data, out, name, step, reports)
 
 
 def _apply_flags(config, args) -> str:
     """Changes what the flags name; returns the name of the files to write."""
     data = config.data
-    data.eval_split = name = args.split or data.eval_split
+    arguments.apply_data_flags(data, args)
+    data.eval_split = args.split or data.eval_split
+    name = outputs.file_name(data.eval_split)
     if args.data and args.data != data.source:
         data.source = args.data
-        name = f"{_slug(args.data)}_{data.eval_split}"
+        name = f"{_slug(args.data)}_{name}"
     changes = {"max_images": 0}  # the whole split
     if args.batch_size is not None:
         changes["batch_size"] = args.batch_size
@@ -74,13 +87,12 @@ def _apply_flags(config, args) -> str:
     return name
 
 
-def _write(config, workdir, name: str, step: int, reports) -> None:
+def _write(data, folder: epath.Path, name: str, step: int, reports) -> None:
     from vq_jax.evaluation import pictures, report
     from vq_jax.metrics.joined import joined
     from vq_jax.workdirs.files import write_json
 
-    folder, console = epath.Path(workdir) / "eval", exits.console()
-    data = config.data
+    console = exits.console()
     metrics = joined(*(found.metrics for found in reports))
     origin = {"source": data.source, "split": data.eval_split, "step": step}
     path = write_json(folder / f"{name}.json", {**metrics, **origin})

@@ -14,9 +14,9 @@ def main(argv: Sequence[str]) -> None:
     parser = arguments.Parser("lpips", __doc__)
     parser.add_argument("--net", required=True, help="alexnet or vgg16")
     text = "torchvision's file of the net, as vgg16-397923af.pth"
-    parser.add_argument("--trunk", required=True, help=text)
+    parser.add_argument("--trunk", type=arguments.path, required=True, help=text)
     text = "the file in lpips/weights/v0.1 of the package lpips, as vgg.pth"
-    parser.add_argument("--heads", required=True, help=text)
+    parser.add_argument("--heads", type=arguments.path, required=True, help=text)
     args = parser.parse_args(argv[1:])
     from vq_jax.pretrained.lpips import ARRAYS, install_torch
 

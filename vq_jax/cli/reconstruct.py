@@ -1,33 +1,37 @@
 """Takes images of any size through a tokenizer and back, and writes them as PNG.
 
-OUT/NAME.png has the size of its image; what does not fit the stride is padded and
-cropped back.
+OUT/NAME.png has the size of its image. What does not fit the stride is padded to one of
+few sizes and cropped back: the model is compiled for every size that it meets.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from etils import epath
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, exits, outputs
 from vq_jax.data import decode, transforms
 from vq_jax.data.sources import folder, photos
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
-from vq_jax.inference.padding import pad_to_multiple
+from vq_jax.inference.padding import pad_to_few
+
+FLAGS = {r"config\.data\.source": "--images"}
 
 
 def main(argv: Sequence[str]) -> None:
     """Writes the reconstructions, and says how each image fitted the stride."""
     parser = arguments.Parser("reconstruct", __doc__)
-    parser.add_argument("--workdir", required=True, help="folder of a training run")
+    arguments.add_workdir(parser, "folder of a training run")
     text = "an image, a folder of images, or 'photos': the embedded held-out ones"
-    parser.add_argument("--images", required=True, help=text)
-    parser.add_argument("--out", required=True, help="folder for the PNG files")
+    parser.add_argument("--images", type=arguments.path, required=True, help=text)
+    text = "folder for the PNG files"
+    parser.add_argument("--out", type=arguments.path, required=True, help=text)
     text = "put the original on the left"
     parser.add_argument("--compare", action="store_true", help=text)
     args = parser.parse_args(argv[1:])
-    with exits.clear_errors():
+    with exits.clear_errors(FLAGS):
         _reconstruct(args)
 
 
@@ -35,48 +39,59 @@ def _reconstruct(args) -> None:
     from vq_jax.inference.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
-    out = _make_folder(args.out)
-    compared = []
-    for name, image in _images(args.images, out, tokenizer.channels):
-        height, width = image.shape[:2]
-        padded = pad_to_multiple(image, tokenizer.stride)
-        recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
+    out, console = outputs.make_folder(args.out, "--out"), exits.console()
+    compared, broken = [], []
+    for name, read in _images(args.images, out, tokenizer.channels):
+        try:
+            image = read()
+        except InputError as error:
+            console.print(f"left out: {error}", soft_wrap=True)
+            broken.append(name)
+            continue
+        recon, fitted = _through(tokenizer, image)
         shown = pictures.side_by_side(image, recon) if args.compare else recon
         path = pictures.write_png(out / f"{name}.png", shown)
         if args.compare and _embedded(args.images):
             compared.append(shown)
-        fitted = f"a multiple of the stride {tokenizer.stride}"
-        if padded.shape != image.shape:
-            fitted = (
-                f"padded to {padded.shape[1]}x{padded.shape[0]} by repeating the edge, "
-                "then cropped back"
-            )
-        exits.console().print(
-            f"wrote {path} ({width}x{height}, {fitted})", soft_wrap=True
-        )
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        console.print(f"wrote {path} ({size}, {fitted})", soft_wrap=True)
     if compared:
         path = pictures.write_png(out / "together.png", pictures.stack(compared))
-        exits.console().print(
-            f"wrote {path} (whole photographs, each left of its reconstruction)",
-            soft_wrap=True,
+        text = "whole photographs, each left of its reconstruction"
+        console.print(f"wrote {path} ({text})", soft_wrap=True)
+    if broken:
+        raise InputError(
+            f"{len(broken)} broken images are left out: {', '.join(broken[:5])}"
+            f"{', …' * (len(broken) > 5)}; all others are in {out}."
         )
+
+
+def _through(tokenizer, image: np.ndarray) -> tuple[np.ndarray, str]:
+    """The reconstruction, and how the image was fitted to the model."""
+    height, width = image.shape[:2]
+    padded = pad_to_few(image, tokenizer.stride)
+    recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
+    if padded.shape == image.shape:
+        return recon, f"a multiple of the stride {tokenizer.stride}"
+    size = f"{padded.shape[1]}x{padded.shape[0]}"
+    return recon, f"padded to {size} by repeating the edge, then cropped back"
 
 
 def _images(
     spec: str, out: epath.Path, channels: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """(name without extension, uint8 [h, w, c]) of each image."""
+) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    """(name without extension, what reads it as uint8 [h, w, c]) of each image."""
     path = epath.Path(spec)
     if _embedded(spec):
         for name, image in photos.held_out_photographs().items():
-            yield name, transforms.to_channels(image, channels)
+            yield name, functools.partial(transforms.to_channels, image, channels)
         return
     files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
     root = path.parent if path.is_file() else path
     names = [str(file.relative_to(root).with_suffix("")) for file in files]
     _check_outputs(files, [out / f"{name}.png" for name in names])
     for name, file in zip(names, files, strict=True):
-        yield name, decode.decode_image(file, channels=channels)
+        yield name, functools.partial(decode.decode_image, file, channels=channels)
 
 
 def _embedded(spec: str) -> bool:
@@ -93,13 +108,3 @@ def _check_outputs(files: list[epath.Path], outputs: list[epath.Path]) -> None:
         if path in seen:
             raise InputError(f"two images would become {path}; rename one of them.")
         seen.add(path)
-
-
-def _make_folder(path: str) -> epath.Path:
-    try:
-        epath.Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--out={path} cannot be written to ({error.strerror})."
-        ) from error
-    return epath.Path(path)

@@ -14,8 +14,8 @@ def main(argv: Sequence[str]) -> None:
     """Trains, and exits with the run's code."""
     parser = arguments.Parser("train", __doc__, arguments.OVERRIDES)
     text = "the experiment and its variant, as configs/quickstart.py:smoke"
-    parser.add_argument("--config", required=True, help=text)
-    parser.add_argument("--workdir", required=True, help="folder of the run")
+    parser.add_argument("--config", type=arguments.path, required=True, help=text)
+    arguments.add_workdir(parser, "folder of the run")
     text = "join the processes of a TPU pod or a cluster, before anything else"
     parser.add_argument("--distributed", action="store_true", help=text)
     args, overrides = parser.parse_known_args(argv[1:])

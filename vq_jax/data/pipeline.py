@@ -4,8 +4,8 @@ Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, TypedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Literal, TypedDict, TypeVar
 
 import grain
 import numpy as np
@@ -16,10 +16,12 @@ from vq_jax.config import ranges
 from vq_jax.config.fields import check_section
 from vq_jax.data import transforms
 from vq_jax.data.records import ON_ERROR, Records
-from vq_jax.data.sources import open_source
+from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
 from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
+
+T = TypeVar("T")
 
 
 class DataFields(TypedDict):
@@ -182,6 +184,24 @@ def eval_batches(
 
     dataset = grain.MapDataset.range(num_batches * local_batch).map(element)
     return iter(dataset.to_iter_dataset(_read_options(data_config)).batch(local_batch))
+
+
+def each_record(
+    data_config: ConfigDict, records: Records, transform: Callable[[Record], T]
+) -> Iterator[T]:
+    """`transform` of every record that is not broken, once and in order.
+
+    Only as many are read ahead as there are threads: images may be large.
+
+    Raises:
+        InputError: While iterating, a broken image.
+    """
+    num_threads = _read_options(data_config).num_threads
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=num_threads
+    )
+    dataset = grain.MapDataset.source(records).map(transform)
+    return iter(dataset.to_iter_dataset(options))
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:

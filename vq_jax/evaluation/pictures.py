@@ -1,5 +1,6 @@
 """Image grids."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,14 +43,22 @@ def stack(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "h 
 
 
 def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.Path:
-    """Writes a picture of 1 or 3 channels, making its folder if need be."""
-    path = epath.Path(path)
+    """Writes a picture of 1 or 3 channels, whole or not at all.
+
+    Makes its folder if need be. A link in its place is replaced, not followed.
+    """
+    path, content = epath.Path(path), io.BytesIO()
+    image = image.squeeze(-1) if image.shape[-1] == 1 else image
+    Image.fromarray(image).save(content, format="PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
-            file, format="PNG"
-        )
-    return path
+    draft = path.with_name(f"{path.name}.draft")
+    draft.unlink(missing_ok=True)  # a link would be followed
+    try:
+        draft.write_bytes(content.getvalue())
+        return draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def to_rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:

@@ -1,24 +1,69 @@
-"""Images to code indices and back, with a trained model."""
+"""Images to code indices and back, with a trained model.
+
+`encode`, `decode` and `reconstruct` are pure functions of arrays, for programs that
+have a `jax.jit` or `jax.vmap` of their own, as the input pipeline of a prior.
+`Tokenizer` compiles them, and takes NumPy arrays of any length.
+"""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from etils import epath
-from jaxtyping import Array, Int, UInt8
+from jaxtyping import Array, Int, Integer, UInt8
 
+from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.load import load_workdir
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.ops import images as image_ops
 from vq_jax.typing import Variables
 
+MAX_PIXELS = 32 * 256**2  # at once: what memory is needed for, whatever the image size
+
+
+def encode(
+    model: Autoencoder, variables: Variables, images: UInt8[Array, "n h w c"]
+) -> Int[Array, "n *tokens"]:
+    """Codes (int32, in [0, codebook_size)) of uint8 images; pure.
+
+    Raises:
+        InputError: not uint8 [n, h, w, c] of the model's channels, a size that is no
+            multiple of the stride, or a model without codes.
+    """
+    _check_has_codes(model, "encode")
+    _check_images(images)
+    return model.apply(variables, image_ops.from_uint8(images), method="encode")
+
+
+def decode(
+    model: Autoencoder, variables: Variables, codes: Integer[Array, "n *tokens"]
+) -> UInt8[Array, "n h w c"]:
+    """uint8 images of codes, exactly those that `reconstruct` gives; pure.
+
+    Codes have to be in [0, codebook_size): a function that is traced cannot check it.
+
+    Raises:
+        InputError: not integers with the axes that `encode` returns, or a model without
+            codes.
+    """
+    _check_has_codes(model, "decode")
+    _check_axes(model, codes)
+    images = model.apply(variables, codes.astype(jnp.int32), method="decode")
+    return image_ops.to_uint8(images)
+
 
 def reconstruct(
     model: Autoencoder, variables: Variables, images: UInt8[Array, "n h w c"]
 ) -> UInt8[Array, "n h w c"]:
-    """The images as the model reproduces them; pure."""
+    """The images as the model reproduces them, with codes or without; pure.
+
+    Raises:
+        InputError: as `encode` does for images.
+    """
+    _check_images(images)
     output = model.apply(variables, image_ops.from_uint8(images), train=False)
     return image_ops.to_uint8(output.recon)
 
@@ -26,17 +71,21 @@ def reconstruct(
 class Tokenizer:
     """A trained tokenizer: uint8 images <-> int32 codes.
 
-    Works on NumPy arrays of any batch length: batches are cut into, and padded to,
-    `chunk_size`, so one compilation an image size serves all lengths.
+    Works on NumPy arrays of any length: at most `chunk_size` images, or some two
+    million pixels, are computed at once, and fewer are padded to a power of two. So
+    a few compilations an image size serve all lengths. It can be pickled.
 
     Attributes:
+        model: the autoencoder.
+        variables: its variables.
         stride: pixels a code spans in each direction; image sizes are multiples of it.
         codebook_size: number of codes, 0 for a model without codes.
         channels: channels of an image.
     """
 
     def __init__(self, model: Autoencoder, variables: dict, *, chunk_size: int = 32):
-        self._model, self._variables = model, variables
+        check_range(chunk_size, 1, where="chunk_size")
+        self.model, self.variables = model, variables
         self._chunk_size = chunk_size
         self.stride = model.downsampling_factor
         self.codebook_size = model.quantizer.codebook_size
@@ -52,21 +101,28 @@ class Tokenizer:
         trained = load_workdir(workdir)
         return cls(trained.model, trained.variables, chunk_size=chunk_size)
 
+    def __reduce__(self):
+        # Compiled functions cannot be pickled; the copy compiles its own.
+        make = functools.partial(type(self), chunk_size=self._chunk_size)
+        return make, (self.model, self.variables)
+
     def encode(
-        self, images: UInt8[np.ndarray, "n h w c"]
+        self,
+        images: UInt8[np.ndarray, "n h w c"] | Sequence[UInt8[np.ndarray, "h w c"]],
     ) -> Int[np.ndarray, "n *tokens"]:
-        """Codes (int32, in [0, codebook_size)) of uint8 images.
+        """Codes (int32, in [0, codebook_size)) of uint8 images of one size.
 
         Raises:
             InputError: not uint8 [n, h, w, c] of the model's channels, a size that is
                 no multiple of the stride, or a model without codes.
         """
-        self._check_codes("encode")
-        self._check_images(images)
-        return self._in_chunks(self._encode, images)
+        _check_has_codes(self.model, "encode")
+        images = _array(images, "images")
+        _check_images(images)
+        return self._in_chunks(self._encode, images, images.shape[1:3])
 
     def decode(
-        self, codes: Int[np.ndarray, "n *tokens"]
+        self, codes: Integer[np.ndarray, "n *tokens"] | Sequence
     ) -> UInt8[np.ndarray, "n h w c"]:
         """uint8 images of codes, exactly those that `reconstruct` gives.
 
@@ -74,80 +130,107 @@ class Tokenizer:
             InputError: not integers [n, hq, wq], codes out of range, or a model without
                 codes.
         """
-        self._check_codes("decode")
-        codes = np.asarray(codes)
-        axes = ("n", *self._model.quantizer.token_axes)
-        if codes.ndim != len(axes) or not np.issubdtype(codes.dtype, np.integer):
-            raise InputError(
-                f"codes are {codes.dtype} {codes.shape}; decode takes integers "
-                f"[{', '.join(axes)}], as encode returns them."
-            )
+        _check_has_codes(self.model, "decode")
+        codes = _array(codes, "codes")
+        _check_axes(self.model, codes)
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
             raise InputError(
                 f"codes range over [{codes.min()}, {codes.max()}] but the codebook has "
                 f"codes 0 to {self.codebook_size - 1}; were they made by another model?"
             )
-        return self._in_chunks(self._decode, codes.astype(np.int32))
+        codes = codes.astype(np.int32)
+        size = self._shape_of_one(self._decode, codes).shape[1:3]
+        return self._in_chunks(self._decode, codes, size)
 
     def reconstruct(
-        self, images: UInt8[np.ndarray, "n h w c"]
+        self,
+        images: UInt8[np.ndarray, "n h w c"] | Sequence[UInt8[np.ndarray, "h w c"]],
     ) -> UInt8[np.ndarray, "n h w c"]:
         """The images as the model reproduces them; works without codes, too.
 
         Raises:
             InputError: as `encode` does for images.
         """
-        self._check_images(images)
-        return self._in_chunks(self._reconstruct, images)
+        images = _array(images, "images")
+        _check_images(images)
+        return self._in_chunks(self._reconstruct, images, images.shape[1:3])
+
+    def most_at_once(self, height: int, width: int) -> int:
+        """Number of images of this size that are computed at once; more are cut up."""
+        return min(self._chunk_size, max(1, MAX_PIXELS // (height * width)))
 
     @functools.cached_property
     def _encode(self) -> Callable:
-        def encode(variables, images):
-            images = image_ops.from_uint8(images)
-            return self._model.apply(variables, images, method="encode")
-
-        return jax.jit(encode)
+        return jax.jit(functools.partial(encode, self.model))
 
     @functools.cached_property
     def _decode(self) -> Callable:
-        def decode(variables, codes):
-            images = self._model.apply(variables, codes, method="decode")
-            return image_ops.to_uint8(images)
-
-        return jax.jit(decode)
+        return jax.jit(functools.partial(decode, self.model))
 
     @functools.cached_property
     def _reconstruct(self) -> Callable:
-        return jax.jit(functools.partial(reconstruct, self._model))
+        return jax.jit(functools.partial(reconstruct, self.model))
 
-    def _in_chunks(self, fn: Callable, array: np.ndarray) -> np.ndarray:
-        if not len(array):
-            # One padded row gives the shape of an empty answer.
-            padded = np.zeros((1, *array.shape[1:]), array.dtype)
-            return self._in_chunks(fn, padded)[:0]
-        results = []
-        for start in range(0, len(array), self._chunk_size):
-            chunk = array[start : start + self._chunk_size]
-            missing = self._chunk_size - len(chunk)
+    def _in_chunks(
+        self, fn: Callable, array: np.ndarray, image_size: tuple[int, int]
+    ) -> np.ndarray:
+        """`fn` of all rows, each of which has, or becomes, an image of this size."""
+        # Asked first: bad shapes raise, and it is the answer where there are no rows.
+        one = self._shape_of_one(fn, array)
+        results = [np.zeros((0, *one.shape[1:]), one.dtype)]
+        most = self.most_at_once(*image_size)
+        for start in range(0, len(array), most):
+            chunk = array[start : start + most]
+            power_of_two = 1 << (len(chunk) - 1).bit_length()
+            missing = min(power_of_two, most) - len(chunk)
             padding = ((0, missing),) + ((0, 0),) * (array.ndim - 1)
-            result = fn(self._variables, np.pad(chunk, padding))
+            result = fn(self.variables, np.pad(chunk, padding))
             results.append(np.asarray(result)[: len(chunk)])
         return np.concatenate(results)
 
-    def _check_images(self, images) -> None:
-        if getattr(images, "dtype", None) != np.uint8 or images.ndim != 4:
-            found = f"{getattr(images, 'dtype', type(images))} {np.shape(images)}"
-            raise InputError(f"images are {found}; give uint8 [n, h, w, c], 0 to 255.")
-        if images.shape[-1] != self.channels:
-            raise InputError(
-                f"images have {images.shape[-1]} channels but the model takes "
-                f"{self.channels}; convert them first."
-            )
-        self._model.grid_size(*images.shape[1:3])
+    def _shape_of_one(self, fn: Callable, array: np.ndarray) -> jax.ShapeDtypeStruct:
+        """Shape and dtype of `fn` of one row of the array."""
+        row = jax.ShapeDtypeStruct((1, *array.shape[1:]), array.dtype)
+        return fn.eval_shape(self.variables, row)
 
-    def _check_codes(self, what: str) -> None:
-        if not self.codebook_size:
-            raise InputError(
-                f"{what}: the model has no codes (config.model.quantizer.name='none'); "
-                "use reconstruct, or train with a quantizer that has a codebook."
-            )
+
+def _array(values, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except jax.errors.TracerArrayConversionError as error:
+        raise InputError(
+            f"{name} are traced, and a Tokenizer computes on NumPy arrays; within "
+            "jax.jit or jax.vmap call the functions of vq_jax.inference.tokenizer, as "
+            "encode(tokenizer.model, tokenizer.variables, images)."
+        ) from error
+    except ValueError as error:
+        shapes = sorted({np.shape(value) for value in values})
+        raise InputError(
+            f"{name} have several shapes, as {shapes[0]} and {shapes[-1]}; give those "
+            "of one shape at a time, or crop or pad them first."
+        ) from error
+
+
+def _check_images(images) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise InputError(
+            f"images are {images.dtype} {images.shape}; give uint8 [n, h, w, c], 0 to "
+            "255."
+        )
+
+
+def _check_axes(model: Autoencoder, codes) -> None:
+    axes = ("n", *model.quantizer.token_axes)
+    if codes.ndim != len(axes) or not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(
+            f"codes are {codes.dtype} {codes.shape}; decode takes integers "
+            f"[{', '.join(axes)}], as encode returns them."
+        )
+
+
+def _check_has_codes(model: Autoencoder, what: str) -> None:
+    if not model.quantizer.codebook_size:
+        raise InputError(
+            f"{what}: the model has no codes (config.model.quantizer.name='none'); "
+            "use reconstruct, or train with a quantizer that has a codebook."
+        )

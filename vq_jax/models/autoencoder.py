@@ -78,7 +78,8 @@ class Autoencoder(nn.Module):
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> AutoencoderOutput:
         head = self._latents(images, train=train)
-        quantized = self.quantizer(head.z_e, train=train)
+        z_e = head.z_e if train else _rounded(head.z_e)
+        quantized = self.quantizer(z_e, train=train)
         z_q = quantized.z_q if train else _rounded(quantized.z_q)
         outputs = self.decoder(z_q, train=train)
         recon = self.likelihood.mean(outputs, self.channels)
@@ -87,7 +88,7 @@ class Autoencoder(nn.Module):
     def encode(self, images: Float[Array, "b h w c"]) -> Int[Array, "b *tokens"]:
         """Code indices of images in [-1, 1]."""
         head = self._latents(images, train=False)
-        return self.quantizer(head.z_e, train=False).indices
+        return self.quantizer(_rounded(head.z_e), train=False).indices
 
     def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
         """Images from code indices: the very `recon` of the evaluation pass."""
@@ -117,7 +118,8 @@ def _rounded(z_q: Leaf) -> Leaf:
     """The latents as their dtype holds them, for evaluation.
 
     A compiler may leave out a rounding to bfloat16 where float32 follows. XLA did so in
-    one of `__call__` and `decode` (jax 0.10, CPU), and codes gave other images.
+    one of `__call__` and `decode`, and of `__call__` and `encode` for few images (jax
+    0.10, CPU), and codes gave other images.
     """
     precision = jnp.finfo(z_q.dtype)
     wide = z_q.astype(jnp.float32)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import jax
 import numpy as np
+from absl import logging
 from etils import epath
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -61,7 +62,11 @@ def load_lpips(net: str) -> dict:
     if flat is None:
         tree = array_pickle.read(_read_package(net), f"the file of {PACKAGE} for {net}")
         flat = convert(net, tree)
-        cache.write(f"lpips_{net}", flat)
+        try:
+            cache.write(f"lpips_{net}", flat)
+        except InputError as error:
+            # All that is needed is in memory.
+            logging.warning("LPIPS is converted at every start: %s", error)
     return unflatten_dict(flat, sep="/")
 
 

@@ -1,5 +1,6 @@
 """The contract of a source: random access to the records of one split."""
 
+from collections.abc import Sequence
 from typing import Protocol, TypedDict, runtime_checkable
 
 import numpy as np
@@ -26,6 +27,7 @@ class Source(Protocol):
     Attributes:
         name: Name of the data set, without the split.
         split: Name of the split.
+        classes: Names of the labels 0, 1, …; empty where they have none.
         description: One line about the data, with the number of images.
         fingerprint: Another one for other records; checkpoints keep it, so that a
             resumed run can tell that its data have changed.
@@ -33,6 +35,7 @@ class Source(Protocol):
 
     name: str
     split: str
+    classes: Sequence[str]
     description: str
     fingerprint: str
 

@@ -34,6 +34,8 @@ class IdxSource:
         InputError: Unknown split, missing files, or files with another content.
     """
 
+    classes = ()
+
     def __init__(self, path: str, split: str):
         self.name, self.split, self.path = f"idx:{path}", split, path
         if split not in PREFIXES:

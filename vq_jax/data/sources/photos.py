@@ -87,6 +87,8 @@ class PhotosSource:
         InputError: The split is neither "train" nor "test".
     """
 
+    classes = ()
+
     def __init__(self, split: str, image_size: int, *, random_crops: bool = False):
         if split not in PHOTOGRAPHS:
             raise InputError(

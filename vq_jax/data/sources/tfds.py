@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import os
 
 from etils import epath
 
@@ -51,6 +52,8 @@ class TfdsSource:
             raise InputError(f"{self.name} has no feature 'image'; it has {features}.")
         self._records = _open_records(builder, name, split)
         self._has_label = "label" in features
+        label = builder.info.features["label"] if self._has_label else None
+        self.classes = list(getattr(label, "names", None) or ())
         version = builder.info.full_name
         self.description = f"{self.name}/{split}: {len(self)} images of {version}"
         self.fingerprint = self.description
@@ -110,7 +113,7 @@ def _open_builder(name: str, data_dir: str):
             " give the one that is named after the version, such as …/cifar10/3.0.2."
         )
     try:
-        builder = tfds.builder(name, data_dir=data_dir or None)
+        builder = tfds.builder(name, data_dir=os.path.expanduser(data_dir) or None)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name.split("/")[0], known, n=5, cutoff=0.5)
