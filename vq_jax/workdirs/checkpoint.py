@@ -1,6 +1,5 @@
 """Checkpoints: state, data iterator and configuration, written together by Orbax."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import grain
@@ -13,9 +12,9 @@ import vq_jax
 from vq_jax.config import paths
 from vq_jax.config.checks import check_ranges
 from vq_jax.errors import InputError
-from vq_jax.workdirs import legacy
+from vq_jax.workdirs import damage, digests, legacy
 
-STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
+ITEMS = STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
 
 # What may differ between a run and its resumption: none changes a stored array, and all
 # but num_steps, mesh and usage_window leave every later number as it was.
@@ -32,6 +31,9 @@ FREE_FIELDS = (
     "data.prefetch",
 )
 
+OTHER_MODEL = "Use the version and the model that made it, or another --workdir."
+OTHER_VERSION = "Use the version of vq_jax that made it."
+
 RANGES = {"every": (0,), "keep": (1,), "keep_every": (0,)}
 
 
@@ -39,7 +41,8 @@ class Checkpointer:
     """Saves to and restores from `workdir/checkpoints`.
 
     Writing is asynchronous and atomic: a killed process leaves either a whole
-    checkpoint or one that nobody sees. `config.checkpoint` has `keep`, the number of
+    checkpoint or one that nobody sees. It has digests, so that whatever reads a
+    checkpoint reads its bytes twice. `config.checkpoint` has `keep`, the number of
     latest checkpoints to keep, and `keep_every`, the interval in steps of those kept
     for good (0 for none). `model_path` says where in the state the TrainState of the
     model lies that others may use; "" where the state is that.
@@ -53,7 +56,9 @@ class Checkpointer:
             keep_period=config.checkpoint.keep_every or None,
             enable_async_checkpointing=True,
         )
-        self._manager = ocp.CheckpointManager(directory(workdir), options=options)
+        self._manager = ocp.CheckpointManager(
+            directory(workdir), options=options, handler_registry=digests.handlers()
+        )
 
     @property
     def latest_step(self) -> int | None:
@@ -79,22 +84,23 @@ class Checkpointer:
         """The latest state, onto the shardings of `abstract_state`; sets `iterator`.
 
         Raises:
-            InputError: the checkpoint was made with a configuration that does not fit.
+            InputError: the checkpoint was made with a configuration that does not fit,
+                or it is damaged.
         """
-        saved = legacy.upgraded(_read_json(self._manager, self.latest_step, CONFIG))
-        _check_same_config(saved, self._config, self._manager.directory)
-        shapes = _saved_shapes(self._manager, self.latest_step)
-        wanted = _shapes(abstract_state)
-        _check_shapes(shapes, wanted, shapes | wanted, self._manager.directory)
-        restored = self._manager.restore(
-            self.latest_step,
-            args=ocp.args.Composite(
-                **{
-                    STATE: _restore_args(abstract_state),
-                    DATA: grain.checkpoint.CheckpointRestore(iterator),
-                }
-            ),
-        )
+        manager, step = self._manager, self.latest_step
+        _check_same_config(_read_config(manager, step), self._config, manager.directory)
+        with _reading(manager, step, STATE, DATA):
+            wanted = _shapes(abstract_state)
+            _check_shapes(manager, step, wanted, OTHER_MODEL, whole=True)
+            restored = manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    **{
+                        STATE: _restore_args(abstract_state),
+                        DATA: grain.checkpoint.CheckpointRestore(iterator),
+                    }
+                ),
+            )
         return restored[STATE]
 
     def reached_preemption(self, step: int) -> bool:
@@ -142,32 +148,38 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     """Configuration and step of the latest checkpoint.
 
     Raises:
-        InputError: there is no checkpoint.
+        InputError: there is no checkpoint, or it is damaged.
     """
     with _open(workdir) as manager:
         step = manager.latest_step()
-        config = _read_json(manager, step, CONFIG)
-    return ConfigDict(legacy.upgraded(config)), step
+        return ConfigDict(_read_config(manager, step)), step
 
 
-def load_model_state(workdir: epath.PathLike, step: int, abstract_parts) -> Any:
-    """Parts of the model's TrainState at `step`; nothing else is read.
+def load_model_state(
+    workdir: epath.PathLike, step: int, abstract_parts, *, advice: str = OTHER_VERSION
+) -> Any:
+    """Parts of the model's TrainState at `step`; no other arrays are read.
 
     `abstract_parts` has shapes, dtypes and shardings by the name of the part, as
-    {"params": …}.
+    {"params": …}; `advice` tells the user what to do where they do not fit.
 
     Raises:
-        InputError: the checkpoint lacks a part, or has it in another shape.
+        InputError: the checkpoint lacks a part, has it in another shape, or is damaged.
     """
     with _open(workdir) as manager:
         path = _model_path(manager, step)
         if path:
             abstract_parts = {path: abstract_parts}
-        wanted = _shapes(abstract_parts)
-        _check_shapes(_saved_shapes(manager, step), wanted, wanted, workdir)
-        args = ocp.args.Composite(**{STATE: _restore_args(abstract_parts)})
-        restored = manager.restore(step, args=args)
+        with _reading(manager, step, STATE):
+            _check_shapes(manager, step, _shapes(abstract_parts), advice)
+            args = ocp.args.Composite(**{STATE: _restore_args(abstract_parts)})
+            restored = manager.restore(step, args=args)
     return restored[STATE][path] if path else restored[STATE]
+
+
+def _reading(manager: ocp.CheckpointManager, step: int, *items: str):
+    """A context in which items of a checkpoint, known to be whole, may be read."""
+    return damage.reading(manager.directory, step, items)
 
 
 def _restore_args(abstract_state) -> ocp.args.PyTreeRestore:
@@ -182,13 +194,26 @@ def _restore_args(abstract_state) -> ocp.args.PyTreeRestore:
 
 def _read_json(manager: ocp.CheckpointManager, step: int, item: str) -> dict:
     args = ocp.args.Composite(**{item: ocp.args.JsonRestore()})
-    return manager.restore(step, args=args)[item]
+    with _reading(manager, step, item):
+        return dict(manager.restore(step, args=args)[item])
+
+
+def _read_config(manager: ocp.CheckpointManager, step: int) -> dict:
+    return legacy.upgraded(_read_json(manager, step, CONFIG))
+
+
+def _read_card(manager: ocp.CheckpointManager, step: int) -> dict:
+    """What the checkpoint says of itself; nothing before version 0.2."""
+    if (manager.directory / str(step) / CARD).exists():
+        return _read_json(manager, step, CARD)
+    return {}
 
 
 def _model_path(manager: ocp.CheckpointManager, step: int) -> str:
     """Where in the state the model's TrainState is: a field of it, or "" for itself."""
-    if (manager.directory / str(step) / CARD).exists():
-        return _read_json(manager, step, CARD)["model_path"]
+    card = _read_card(manager, step)
+    if "model_path" in card:
+        return card["model_path"]
     return legacy.model_path(_read_json(manager, step, CONFIG))
 
 
@@ -211,22 +236,29 @@ def _shapes(tree) -> dict[str, tuple]:
 
 
 def _check_shapes(
-    saved: dict, wanted: dict, paths: Iterable[str], where: epath.PathLike
+    manager: ocp.CheckpointManager,
+    step: int,
+    wanted: dict,
+    advice: str,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Raises InputError where an array of `paths` is not the same in both."""
+    """Raises InputError where the state on disk lacks a wanted array, has it in another
+    shape or, of the `whole` state, has others besides."""
+    saved = _saved_shapes(manager, step)
     wrong = [
         f"  {path}: here {wanted.get(path, 'absent')}, there "
         f"{saved.get(path, 'absent')}"
-        for path in paths
+        for path in (saved | wanted if whole else wanted)
         if saved.get(path) != wanted.get(path)
     ]
     if wrong:
         shown = wrong[:10] + ([f"  … and {len(wrong) - 10} more"] * (len(wrong) > 10))
+        author = _read_card(manager, step).get("vq_jax", "0.1")
         raise InputError(
-            f"the checkpoint in {where} holds another state than this configuration "
-            "and this version of vq_jax have:\n"
-            + "\n".join(shown)
-            + "\nUse the version and the model that made it, or another --workdir."
+            f"the checkpoint of step {step} in {manager.directory}, written by vq_jax "
+            f"{author}, holds another state than this configuration and vq_jax "
+            f"{vq_jax.__version__} have:\n" + "\n".join(shown) + f"\n{advice}"
         )
 
 
