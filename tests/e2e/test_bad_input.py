@@ -1,10 +1,13 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from vq_jax import InputError, Tokenizer
+from vq_jax.workdirs import lock
 
 SMOKE = "--config=configs/quickstart.py:smoke"
 
@@ -84,6 +87,14 @@ def test_a_workdir_that_cannot_be_written(call, tmp_path):
     code, printed = call("train", SMOKE, f"--workdir={tmp_path}/file/run")
     assert code == 2, printed
     assert f"--workdir={tmp_path}/file/run cannot be written to" in printed
+
+
+def test_a_workdir_that_another_run_is_in(call, tmp_path):
+    with lock.locked(tmp_path):
+        code, printed = call("train", SMOKE, f"--workdir={tmp_path}")
+    assert code == 2, printed
+    assert f"error: --workdir={tmp_path} is in use by process {os.getpid()}" in printed
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_checkpoint_of_another_model(call, trained):

@@ -22,6 +22,7 @@ from vq_jax.training.reporter import Reporter
 from vq_jax.training.setup import Setup, prepare
 from vq_jax.workdirs import files
 from vq_jax.workdirs.checkpoint import Checkpointer
+from vq_jax.workdirs.lock import locked
 
 
 def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
@@ -31,8 +32,9 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         0, or the number of the signal that stopped the run; it is saved then.
 
     Raises:
-        InputError: bad configuration, data or workdir. Only a broken image may come
-            late; `data.on_error="skip"` goes on from the latest checkpoint.
+        InputError: bad configuration, data or workdir, or another run is in there. Only
+            a broken image may come late; `data.on_error="skip"` goes on from the latest
+            checkpoint.
         FloatingPointError: a metric is not finite; the last good checkpoint stays.
     """
     console.quiet = console.quiet or jax.process_index() > 0
@@ -42,6 +44,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     batches = _batches(setup)
     with (
         contextlib.closing(batches),  # ends worker processes, where there are any
+        locked(workdir),
         contextlib.closing(
             Checkpointer(workdir, config, setup.task.model_path)
         ) as checkpointer,

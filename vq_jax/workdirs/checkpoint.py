@@ -12,7 +12,7 @@ import vq_jax
 from vq_jax.config import paths
 from vq_jax.config.checks import check_ranges
 from vq_jax.errors import InputError
-from vq_jax.workdirs import damage, digests, legacy
+from vq_jax.workdirs import damage, digests, files, legacy
 
 ITEMS = STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
 
@@ -122,7 +122,7 @@ def check_section(config: ConfigDict) -> None:
 
 def directory(workdir: epath.PathLike) -> epath.Path:
     """Where the checkpoints of a run lie."""
-    return epath.Path(workdir).resolve() / "checkpoints"
+    return files.named(workdir).resolve() / files.CHECKPOINTS
 
 
 def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
@@ -265,10 +265,8 @@ def _check_shapes(
 def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
     path = directory(workdir)
     if not path.exists():
-        raise InputError(
-            f"{workdir} holds no checkpoint ({path} does not exist); train first: "
-            f"python train.py --config=configs/quickstart.py --workdir={workdir}"
-        )
+        files.check_not_inside(epath.Path(workdir).resolve())
+        raise InputError(_no_run(epath.Path(workdir)))
     # Not `read_only`, of which Orbax warns three times; nothing here writes.
     options = ocp.CheckpointManagerOptions(
         create=False, enable_async_checkpointing=False
@@ -277,6 +275,22 @@ def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
     if manager.latest_step() is None:
         raise InputError(f"{path} holds no finished checkpoint; train first.")
     return manager
+
+
+def _no_run(workdir: epath.Path) -> str:
+    """What to say of a workdir without a folder of checkpoints."""
+    if not workdir.exists():
+        return f"{workdir} does not exist; name the workdir of a run."
+    if not workdir.is_dir():
+        return f"{workdir} is a file; name the workdir of a run."
+    runs = [run.name for run in workdir.iterdir() if (run / files.CHECKPOINTS).exists()]
+    if runs:
+        shown = ", ".join(sorted(runs)[:10])
+        return f"{workdir} is no run; name a folder of one, as there are {shown}."
+    return (
+        f"{workdir} holds no checkpoint; train first: python train.py "
+        f"--config=configs/quickstart.py --workdir={workdir}"
+    )
 
 
 def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:

@@ -1,6 +1,8 @@
 """The folder of a run, and JSON files in it that are whole or not there."""
 
+import glob
 import json
+import os
 
 import jax
 from etils import epath
@@ -8,14 +10,23 @@ from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
 
+CHECKPOINTS = "checkpoints"
+
 
 def make_workdir(workdir: epath.PathLike) -> epath.Path:
     """The folder, made if need be and known to be writable.
 
     Raises:
-        InputError: it cannot be written to.
+        InputError: it has no name, or one that Orbax can't save below, or it is the
+            folder of a run's checkpoints, or it can't be written to.
     """
-    workdir = epath.Path(workdir)
+    workdir = named(workdir)
+    check_not_inside(workdir)
+    if glob.has_magic(os.fspath(workdir.resolve())):
+        raise InputError(
+            f"--workdir={workdir}: checkpoints can't be saved below a folder that has "
+            "one of * ? [ in its name, which Orbax takes for a pattern; choose another."
+        )
     probe = workdir / f".write_probe_{jax.process_index()}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -30,16 +41,45 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
     return workdir
 
 
+def named(workdir: epath.PathLike) -> epath.Path:
+    """`workdir` as a path.
+
+    Raises:
+        InputError: it is empty, as from a variable that is not set, which would mean
+            the current folder.
+    """
+    if not os.fspath(workdir):
+        raise InputError("--workdir= is empty; name a folder ('.' is the current one).")
+    return epath.Path(workdir)
+
+
+def check_not_inside(workdir: epath.Path) -> None:
+    """Raises InputError where `workdir` is the folder of a run's checkpoints, or one of
+    these."""
+    for folder in (workdir, *workdir.parents)[:3]:
+        if folder.name == CHECKPOINTS and (folder.parent / "config.json").exists():
+            raise InputError(
+                f"{workdir} is where a run keeps its checkpoints; its workdir is "
+                f"{folder.parent}."
+            )
+
+
 def write_config(workdir: epath.PathLike, config: ConfigDict) -> None:
     """Writes `config.json`, for people and for `same_config`."""
     write_json(epath.Path(workdir) / "config.json", config.to_dict())
 
 
 def same_config(workdir: epath.PathLike, config: ConfigDict) -> bool:
-    """Whether the run in `workdir` was started with this very configuration."""
+    """Whether the run in `workdir` was started with this very configuration.
+
+    It was not where `config.json` is damaged: the checkpoints know then.
+    """
     path = epath.Path(workdir) / "config.json"
     wanted = json.loads(json.dumps(config.to_dict()))
-    return path.exists() and json.loads(path.read_text()) == wanted
+    try:
+        return path.exists() and json.loads(path.read_bytes()) == wanted
+    except ValueError:
+        return False
 
 
 def write_json(path: epath.PathLike, content: dict) -> epath.Path:
@@ -51,6 +91,7 @@ def write_json(path: epath.PathLike, content: dict) -> epath.Path:
 
 def replace_text(path: epath.Path, text: str) -> epath.Path:
     """Writes a file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.draft")
+    # Of its own process: two that write the same file may meet.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     draft.write_text(text)
     return draft.replace(path)
