@@ -6,6 +6,7 @@ evaluates, shows a picture, warns, saves, resumes and is refused as a tokenizer.
 
 import dataclasses
 import io
+import itertools
 import json
 
 import jax
@@ -189,6 +190,29 @@ def test_it_resumes_bit_for_bit(folder, tmp_path):
     _train(half, parts)
     assert "12 -> 24" in _train(_config(folder), parts)
     assert _logged(parts) == _logged(whole)
+
+
+def test_an_evaluation_that_fails_costs_no_step_and_is_made_up_for(
+    folder, tmp_path, monkeypatch
+):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _train(_config(folder), whole)
+    evaluate, calls = Accuracy.__call__, itertools.count()
+
+    def fail_every_other_time(self, variables, nets):
+        if next(calls) % 2 == 0:
+            raise MemoryError
+        return evaluate(self, variables, nets)
+
+    monkeypatch.setattr(Accuracy, "__call__", fail_every_other_time)
+    for step in (12, 24):
+        with pytest.raises(MemoryError):
+            _train(_config(folder), parts)
+        assert (parts / "checkpoints" / str(step)).exists()
+    assert "Finished 24 steps" in _train(_config(folder), parts)
+    assert _logged(parts) == _logged(whole)
+    assert "has finished 24 steps already" in _train(_config(folder), parts)
+    assert next(calls) == 4
 
 
 def test_it_is_no_tokenizer_and_takes_over_no_model(folder, tmp_path):
