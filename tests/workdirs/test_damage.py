@@ -1,8 +1,10 @@
 """A checkpoint that is not what was written is an error that names the way on."""
 
+import errno
 import shlex
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -173,3 +175,35 @@ def test_a_checkpoint_that_vanishes_is_not_called_damaged(workdir):
     (workdir / "checkpoints" / str(latest)).with_suffix(".part").mkdir()
     with pytest.raises(InputError, match="was removed while it was read"):
         checkpoint.load_model_state(workdir, latest, _state(1))
+
+
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3))
+    checkpointer = Checkpointer(tmp_path, CONFIG, "")
+    with pytest.raises(InputError, match=r"is on a disk with 0\.0 MiB left"):
+        checkpointer.save(1, _state(1), _batches())
+    checkpointer.close()
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        ValueError("RESOURCE_EXHAUSTED: Failed to write [os_error_code='28']"),
+    ],
+)
+def test_a_disk_that_fills_up_while_saving_is_an_error_and_no_checkpoint(
+    error, workdir, monkeypatch
+):
+    def write(folder):
+        raise error
+
+    checkpointer = Checkpointer(workdir, CONFIG, "")
+    with monkeypatch.context() as patched:
+        patched.setattr(digests, "write", write)
+        checkpointer.save(3, _state(3), _batches())
+        with pytest.raises(InputError, match=r"to \(No space left on device\); mend"):
+            checkpointer.wait()
+    checkpointer.close()
+    jax.tree.map(np.testing.assert_array_equal, _restore(workdir), _state(2))

@@ -1,4 +1,8 @@
+import errno
+import json
+
 import pytest
+from etils import epath
 
 from configs import quickstart
 from vq_jax.errors import InputError
@@ -58,3 +62,29 @@ def test_what_is_no_run_is_called_what_it_is(tmp_path):
         checkpoint.load_config(tmp_path)
     with pytest.raises(InputError, match="holds no finished checkpoint"):
         checkpoint.load_config(tmp_path / "a")
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_is_named_and_nothing_half_is_left(tmp_path, monkeypatch):
+    path = epath.Path(tmp_path) / "file.json"
+    files.write_json(path, {"a": 1})
+
+    def write_text(self, text):
+        open(self, "w").close()
+        raise FULL
+
+    monkeypatch.setattr(type(path), "write_text", write_text)
+    with pytest.raises(
+        InputError, match=r"json can't be .* \(No space left on device\)"
+    ):
+        files.write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [tmp_path / "file.json"]
+
+
+def test_what_is_not_about_the_disk_stays_what_it_is(tmp_path):
+    with pytest.raises(ValueError, match="a defect") as error, files.writing(tmp_path):
+        raise ValueError("a defect")
+    assert not isinstance(error.value, InputError)

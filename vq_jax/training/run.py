@@ -63,6 +63,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
                 soft_wrap=True,
             )
             return 0
+        checkpointer.check_room(state)
         reporter = Reporter(
             workdir,
             console,

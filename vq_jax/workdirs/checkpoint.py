@@ -65,20 +65,28 @@ class Checkpointer:
         return self._manager.latest_step()
 
     def save(self, step: int, state, iterator: grain.DatasetIterator) -> None:
-        """Starts to save; state and iterator may change as soon as this returns."""
+        """Starts to save; state and iterator may change as soon as this returns.
+
+        Raises:
+            InputError: there is no room on the disk, or the last save failed to write.
+        """
         if step in self._manager.all_steps():
             return
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                **{
-                    STATE: ocp.args.PyTreeSave(state),
-                    DATA: grain.checkpoint.CheckpointSave(iterator),
-                    CONFIG: ocp.args.JsonSave(self._config),
-                    CARD: ocp.args.JsonSave(self._card),
-                }
-            ),
-        )
+        items = {
+            STATE: ocp.args.PyTreeSave(state),
+            DATA: grain.checkpoint.CheckpointSave(iterator),
+            CONFIG: ocp.args.JsonSave(self._config),
+            CARD: ocp.args.JsonSave(self._card),
+        }
+        with files.writing(self._manager.directory):
+            self._manager.wait_until_finished()  # and removes what is not kept
+            self.check_room(state)
+            self._manager.save(step, args=ocp.args.Composite(**items))
+
+    def check_room(self, state) -> None:
+        """Raises InputError where the disk has no room for another checkpoint."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        damage.check_room(self._manager.directory, needed)
 
     def restore(self, abstract_state, iterator: grain.DatasetIterator):
         """The latest state, onto the shardings of `abstract_state`; sets `iterator`.
@@ -108,11 +116,17 @@ class Checkpointer:
         return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
-        """Returns when everything is on disk."""
-        self._manager.wait_until_finished()
+        """Returns when everything is on disk.
+
+        Raises:
+            InputError: something could not be written.
+        """
+        with files.writing(self._manager.directory):
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
-        self._manager.close()
+        with files.writing(self._manager.directory):
+            self._manager.close()
 
 
 def check_section(config: ConfigDict) -> None:
@@ -265,8 +279,8 @@ def _check_shapes(
 def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
     path = directory(workdir)
     if not path.exists():
-        files.check_not_inside(epath.Path(workdir).resolve())
-        raise InputError(_no_run(epath.Path(workdir)))
+        files.check_not_inside(path.parent)
+        raise InputError(_no_run(path.parent))
     # Not `read_only`, of which Orbax warns three times; nothing here writes.
     options = ocp.CheckpointManagerOptions(
         create=False, enable_async_checkpointing=False

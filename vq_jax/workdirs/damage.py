@@ -1,7 +1,8 @@
-"""Checkpoints that can't be read: what is wrong with them, and the way on."""
+"""Checkpoints that can't be read, or have no room: what is wrong, and the way on."""
 
 import contextlib
 import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -73,3 +74,20 @@ def _error(
         f"the checkpoint {folder} {what}. No older one there is whole: bring the files "
         "back from a copy, or train anew in another --workdir."
     )
+
+
+def check_room(checkpoints: epath.Path, needed: int) -> None:
+    """Raises InputError where the disk has fewer bytes free.
+
+    Known beforehand, it is one line; Orbax would log a traceback for every array.
+    """
+    try:
+        free = shutil.disk_usage(checkpoints).free
+    except OSError:  # no disk of this machine
+        return
+    if free < needed:
+        raise InputError(
+            f"{checkpoints} is on a disk with {free / 2**20:.1f} MiB left, and another "
+            f"checkpoint takes up to {needed / 2**20:.1f}. Make room, and the same "
+            "command goes on from the latest checkpoint."
+        )

@@ -1,8 +1,11 @@
 """The folder of a run, and JSON files in it that are whole or not there."""
 
+import contextlib
 import glob
 import json
 import os
+import re
+from collections.abc import Iterator
 
 import jax
 from etils import epath
@@ -42,7 +45,7 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
 
 
 def named(workdir: epath.PathLike) -> epath.Path:
-    """`workdir` as a path.
+    """`workdir` as a path, with the home folder for `~`.
 
     Raises:
         InputError: it is empty, as from a variable that is not set, which would mean
@@ -50,7 +53,7 @@ def named(workdir: epath.PathLike) -> epath.Path:
     """
     if not os.fspath(workdir):
         raise InputError("--workdir= is empty; name a folder ('.' is the current one).")
-    return epath.Path(workdir)
+    return epath.Path(workdir).expanduser()
 
 
 def check_not_inside(workdir: epath.Path) -> None:
@@ -93,5 +96,32 @@ def replace_text(path: epath.Path, text: str) -> epath.Path:
     """Writes a file, whole or not at all."""
     # Of its own process: two that write the same file may meet.
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    draft.write_text(text)
-    return draft.replace(path)
+    with writing(path):
+        try:
+            draft.write_text(text)
+            return draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: epath.PathLike) -> Iterator[None]:
+    """Turns what the operating system refuses a body that writes into InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+        if not reason:
+            raise
+        raise InputError(
+            f"{path} can't be written to ({reason}); mend that and start the same "
+            "command again."
+        ) from error
+
+
+def _reason(error: Exception) -> str | None:
+    """What the operating system said, if it was that."""
+    if isinstance(error, OSError):
+        return error.strerror
+    number = re.search(r"os_error_code='(\d+)'", str(error))  # as TensorStore quotes it
+    return os.strerror(int(number[1])) if number else None

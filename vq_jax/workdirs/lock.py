@@ -46,5 +46,5 @@ def _take(file) -> None:
             "its end, stop it, or choose another --workdir."
         ) from None
     file.truncate(0)
-    file.write(f"process {os.getpid()} on {platform.node()}\n")
-    file.flush()
+    # Past the buffer, which a full disk would keep from being closed.
+    os.write(file.fileno(), f"process {os.getpid()} on {platform.node()}\n".encode())

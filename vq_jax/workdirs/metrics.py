@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from absl import logging
 from etils import epath
 
-from vq_jax.workdirs.files import replace_text
+from vq_jax.workdirs.files import replace_text, writing
 
 IMAGES_PER_SECOND = "perf/images_per_second"
 
@@ -22,7 +22,7 @@ def path(workdir: epath.PathLike) -> epath.Path:
 
 def append(workdir: epath.PathLike, step: int, values: Mapping[str, float]) -> None:
     """Adds the metrics of a step."""
-    with path(workdir).open("a") as file:
+    with writing(path(workdir)), path(workdir).open("a") as file:
         file.write(json.dumps({"step": step, **values}) + "\n")
 
 
@@ -46,7 +46,8 @@ def drop_after(workdir: epath.PathLike, step: int) -> None:
     logged, num_damaged = _parse(file)
     if num_damaged:
         copy = file.with_name(f"metrics_damaged_{step:07d}.jsonl")
-        file.copy(copy, overwrite=True)
+        with writing(copy):
+            file.copy(copy, overwrite=True)
         logging.warning(
             "%s: dropped %d damaged lines; %s is a copy with them",
             *(file, num_damaged, copy),
