@@ -1,6 +1,7 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -105,6 +106,16 @@ def test_a_checkpoint_of_another_model(call, trained):
     assert code == 2, printed
     assert "config.model.code_dim: checkpoint 8, now 4" in printed
     assert "num_steps" not in printed
+
+
+def test_a_damaged_checkpoint(call, trained, tmp_path):
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    (workdir / "checkpoints" / "20" / "state" / "manifest.ocdbt").unlink()
+    code, printed = call("evaluate", f"--workdir={workdir}")
+    assert code == 2, printed
+    assert f"{workdir}/checkpoints/20 is damaged" in printed
+    assert "That of step 10 is whole" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_workdir_without_checkpoint(call, tmp_path):

@@ -35,8 +35,8 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
 
     Raises:
         InputError: bad configuration, data or workdir, or another run is in there. Only
-            a broken image may come late; `data.on_error="skip"` goes on from the latest
-            checkpoint.
+            a broken image and a full disk may come late; the latest checkpoint stays,
+            and `data.on_error="skip"` goes on from there.
         FloatingPointError: a metric is not finite; the last good checkpoint stays.
     """
     console.quiet = console.quiet or jax.process_index() > 0
@@ -163,6 +163,8 @@ def _pending_evaluations(setup: Setup, workdir: epath.Path, step: int) -> list[s
     they are those that the run was stopped in, after it had saved.
     """
     config = setup.task.config
+    if step > config.num_steps:
+        return []
 
     def due(evaluation):
         if step == 0:
@@ -171,8 +173,6 @@ def _pending_evaluations(setup: Setup, workdir: epath.Path, step: int) -> list[s
         return every.due(step, last=step == config.num_steps, stopping=False)
 
     names = [name for name, e in setup.evaluations.items() if due(e)]
-    if step > config.num_steps:
-        return []
     logged = {
         name for line in metrics.read(workdir) if line["step"] == step for name in line
     }

@@ -36,9 +36,8 @@ def _check(checkpoints: epath.Path, step: int, items: Sequence[str]) -> None:
     """Every process does it, and all of them come to the same end."""
     wrong = _wrong(checkpoints / str(step), items)
     if wrong:
-        shown = ", ".join(wrong[:3]) + (
-            f" and {len(wrong) - 3} more" * (len(wrong) > 3)
-        )
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        shown = ", ".join(wrong[:3]) + more
         what = f"is damaged: missing, or not as it was written: {shown}"
         raise _error(checkpoints, step, items, what)
 
