@@ -1,7 +1,6 @@
 """The folder of a run, and JSON files in it that are whole or not there."""
 
 import contextlib
-import glob
 import json
 import os
 import re
@@ -25,10 +24,12 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
     """
     workdir = named(workdir)
     check_not_inside(workdir)
-    if glob.has_magic(os.fspath(workdir.resolve())):
+    name = workdir.resolve().as_posix()
+    if set("*?[\\") & set(name) or not _is_utf8(name):
         raise InputError(
-            f"--workdir={workdir}: checkpoints can't be saved below a folder that has "
-            "one of * ? [ in its name, which Orbax takes for a pattern; choose another."
+            f"--workdir={str(workdir)!r}: Orbax can't read checkpoints below a folder "
+            "that has one of * ? [ \\ in its name, or is not named in UTF-8; choose "
+            "another."
         )
     probe = workdir / f".write_probe_{jax.process_index()}"
     try:
@@ -42,6 +43,11 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
             "your own."
         ) from error
     return workdir
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name of the file system could be decoded."""
+    return name.encode(errors="replace").decode() == name
 
 
 def named(workdir: epath.PathLike) -> epath.Path:
