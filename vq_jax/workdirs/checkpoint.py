@@ -139,6 +139,12 @@ def directory(workdir: epath.PathLike) -> epath.Path:
     return files.named(workdir).resolve() / files.CHECKPOINTS
 
 
+def saved_steps(workdir: epath.PathLike) -> list[int]:
+    """Steps of a run's checkpoints; none where it has not saved yet."""
+    path = directory(workdir)
+    return ocp.utils.checkpoint_steps(path) if path.exists() else []
+
+
 def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
     """Finds out whether a run in `workdir`, if there is one, would end as a fresh one.
 
@@ -146,9 +152,9 @@ def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
         InputError: it has a checkpoint that was made with a configuration that does not
             fit, or with other `num_steps`, which schedules depend on.
     """
-    path = directory(workdir)
-    if not path.exists() or not ocp.utils.checkpoint_steps(path):
+    if not saved_steps(workdir):
         return
+    path = directory(workdir)
     saved, _ = load_config(workdir)
     _check_same_config(saved.to_dict(), config.to_dict(), path)
     if saved.num_steps != config.num_steps:
