@@ -1,11 +1,15 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
+import os
+import shutil
+
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from vq_jax import InputError, Tokenizer
+from vq_jax.workdirs import lock
 
 SMOKE = "--config=configs/quickstart.py:smoke"
 
@@ -80,7 +84,9 @@ def test_training_refuses(case, run, call, tmp, tmp_path):
     assert "Traceback" not in printed
     assert "error: " in printed
     assert message.format(tmp=tmp) in printed
-    assert not list(tmp_path.glob("run/checkpoints/[0-9]*"))
+    # A broken image is met on the way, and what was saved until then is kept.
+    saved = list(tmp_path.glob("run/checkpoints/[0-9]*"))
+    assert case == "truncated JPEG" or not saved
 
 
 @pytest.mark.parametrize(
@@ -123,12 +129,30 @@ def test_a_workdir_that_cannot_be_written(call, tmp_path):
     assert f"--workdir={tmp_path}/file/run cannot be written to" in printed
 
 
+def test_a_workdir_that_another_run_is_in(call, tmp_path):
+    with lock.locked(tmp_path):
+        code, printed = call("train", SMOKE, f"--workdir={tmp_path}")
+    assert code == 2, printed
+    assert f"error: --workdir={tmp_path} is in use by process {os.getpid()}" in printed
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_a_checkpoint_of_another_model(call, trained):
     flags = ("--config.model.code_dim=4", "--config.num_steps=40")
     code, printed = call("train", SMOKE, *flags, f"--workdir={trained}")
     assert code == 2, printed
     assert "config.model.code_dim: checkpoint 8, now 4" in printed
     assert "num_steps" not in printed
+
+
+def test_a_damaged_checkpoint(call, trained, tmp_path):
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    (workdir / "checkpoints" / "20" / "state" / "manifest.ocdbt").unlink()
+    code, printed = call("evaluate", f"--workdir={workdir}")
+    assert code == 2, printed
+    assert f"{workdir}/checkpoints/20 is damaged" in printed
+    assert "That of step 10 is whole" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_workdir_without_checkpoint(call, tmp_path):

@@ -41,6 +41,7 @@ def test_a_number_out_of_range_is_named_with_its_range(path, value):
         ("optim.accumulation", 3, r"accumulation=3 must divide config.batch_size=8"),
         ("losses.kl", 1.0, r"does not fit the deterministic head"),
         ("losses.l2", 0.0, r"no reconstruction term"),
+        ("data.image_size", 8, r"image_size=8 is too small .*reconstruction: SSIM"),
     ],
 )
 def test_values_that_do_not_fit_are_named(path, value, message):

@@ -5,6 +5,7 @@ import numpy as np
 import optax
 import pytest
 
+import vq_jax
 from configs import quickstart, vqgan_stability
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
@@ -90,8 +91,13 @@ def test_the_discriminator_stays_fresh(saved_run):
 
 def test_another_model_is_an_error_that_names_what_differs(saved_run):
     workdir, _ = saved_run(0.0)
-    with pytest.raises(InputError, match=r"params\.quantizer\.codes: here .* absent"):
+    with pytest.raises(
+        InputError, match=r"params\.quantizer\.codes: here .* absent"
+    ) as error:
         init_from_run(_state("vq"), workdir)
+    assert "step 3" in str(error.value)
+    assert f"the fields of config.model that {workdir} has" in str(error.value)
+    assert "workdir." not in str(error.value)
 
 
 def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(saved_run):
@@ -103,6 +109,10 @@ def test_a_checkpoint_of_another_structure_is_an_error_before_orbax_sees_it(save
     with pytest.raises(InputError, match=r"ema_params\.\S+: here .* there absent"):
         checkpointer.restore(shapes, batches)
     shapes = jax.eval_shape(lambda: _state().replace(params={}))
-    with pytest.raises(InputError, match=r"params\.\S+: here absent, there \("):
+    with pytest.raises(
+        InputError, match=r"params\.\S+: here absent, there \("
+    ) as error:
         checkpointer.restore(shapes, batches)
+    assert f"step 3 in {workdir}/checkpoints" in str(error.value)
+    assert f"written by vq_jax {vq_jax.__version__}" in str(error.value)
     checkpointer.close()

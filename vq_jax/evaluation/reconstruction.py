@@ -11,11 +11,13 @@ import jax
 from vq_jax import sharding
 from vq_jax.config import ranges
 from vq_jax.data import pipeline
+from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.evaluation.base import Evaluation, Report
 from vq_jax.inference.tokenizer import reconstruct
 from vq_jax.metrics import accumulate
 from vq_jax.metrics.lpips import lpips
+from vq_jax.metrics.ssim import WINDOW_SIZE
 from vq_jax.models.perceptual.lpips import NETS
 from vq_jax.ops import images as image_ops
 from vq_jax.ops.code_usage import bits_per_pixel
@@ -46,6 +48,12 @@ class Reconstruction(Evaluation):
         sharding.check_batch_size(
             self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
         )
+        if self.subject.data.image_size < WINDOW_SIZE:
+            raise InputError(
+                f"config.data.image_size={self.subject.data.image_size} is too small "
+                f"for {self.where}: SSIM has a window of {WINDOW_SIZE}. Train on "
+                "larger images, or leave that section out of the configuration."
+            )
 
     @property
     def nets(self) -> tuple[str, ...]:

@@ -68,10 +68,12 @@ def train_all(runs: Sequence[Run], console: Console) -> int:
 
 
 def finished(run: Run) -> bool:
-    """Whether this very configuration has been evaluated at its last step."""
+    """Whether this very configuration has been saved and evaluated at its last step."""
+    split, step = run.config.data.eval_split, run.config.num_steps
     if not files.same_config(run.workdir, run.config):
         return False
-    split, step = run.config.data.eval_split, run.config.num_steps
+    if step not in checkpoint.saved_steps(run.workdir):
+        return False
     return metrics.evaluation(metrics.read(run.workdir), split, step) is not None
 
 

@@ -1,5 +1,6 @@
 """What happens around training; each function returns `fn(step, state, metrics)`."""
 
+import time
 from collections.abc import Callable, Mapping
 
 import grain
@@ -30,21 +31,32 @@ def raise_alarms(alarms: Alarms, reporter: Reporter) -> Callable:
     return hook
 
 
-def evaluate(evaluation: Evaluation, nets: Mapping, reporter: Reporter) -> Callable:
-    """Evaluates the state's model; logs `eval/SPLIT/NAME` and writes pictures.
+def seconds_of(evaluation: str) -> str:
+    """The metric that every evaluation logs last, by the name of its section."""
+    return f"perf/{evaluation}_seconds"
 
-    `nets` has the parameters of the evaluation's pretrained networks.
+
+def evaluate(
+    name: str, evaluation: Evaluation, nets: Mapping, reporter: Reporter
+) -> Callable:
+    """Evaluates the state's model; writes pictures, then logs `eval/SPLIT/NUMBER`.
+
+    `name` is that of the evaluation's section. `nets` has the parameters of its
+    pretrained networks.
     """
     split = evaluation.subject.split
 
     def hook(step, state, metrics):
+        started = time.perf_counter()
         report = evaluation(state.inference_variables(), nets)
-        for name, picture in report.pictures.items():
-            reporter.image(step, name, picture)
+        for picture, pixels in report.pictures.items():
+            reporter.image(step, picture, pixels)
         found = {k: v for k, v in report.metrics.items() if v is not None}
+        logged = {f"eval/{split}/{k}": v for k, v in found.items()}
+        logged[seconds_of(name)] = time.perf_counter() - started
+        reporter.scalars(step, logged)
         if found:
-            reporter.scalars(step, {f"eval/{split}/{k}": v for k, v in found.items()})
-            listed = " · ".join(f"{name} {value:.4g}" for name, value in found.items())
+            listed = " · ".join(f"{k} {value:.4g}" for k, value in found.items())
             reporter.display.message(f"step {step} · {split}: {listed}")
 
     return reporter.throughput.paused(hook)

@@ -7,6 +7,7 @@ from etils import epath
 
 from vq_jax.evaluation import pictures
 from vq_jax.workdirs import metrics
+from vq_jax.workdirs.files import writing
 
 
 class MetricsWriter:
@@ -19,16 +20,18 @@ class MetricsWriter:
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         metrics.append(self._workdir, step, values)
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        # At once: what a killed process had not written would not come again.
-        self._board.flush()
+        with writing(self._workdir):
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+            # At once: what a killed process had not written would not come again.
+            self._board.flush()
 
     def image(self, step: int, name: str, image: np.ndarray) -> epath.Path:
         """Writes uint8 [h, w, 3] to `images/NAME_STEP.png` and to TensorBoard."""
         path = self._workdir / "images" / f"{name}_{step:07d}.png"
-        pictures.write_png(path, image)
-        self._board.add_image(name, image, step, dataformats="HWC")
+        with writing(path):
+            pictures.write_png(path, image)
+            self._board.add_image(name, image, step, dataformats="HWC")
         return path
 
     def close(self) -> None:

@@ -2,13 +2,15 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from signal import SIGTERM
 from typing import Any
 
 import grain
 import jax
+import numpy as np
 from etils import epath
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 from rich.console import Console
 
@@ -20,8 +22,9 @@ from vq_jax.training.compiled import compile_step
 from vq_jax.training.interrupt import stop_on_signals
 from vq_jax.training.reporter import Reporter
 from vq_jax.training.setup import Setup, prepare
-from vq_jax.workdirs import files
+from vq_jax.workdirs import files, metrics
 from vq_jax.workdirs.checkpoint import Checkpointer
+from vq_jax.workdirs.lock import locked
 
 
 def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
@@ -31,8 +34,9 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         0, or the number of the signal that stopped the run; it is saved then.
 
     Raises:
-        InputError: bad configuration, data or workdir. Only a broken image may come
-            late; `data.on_error="skip"` goes on from the latest checkpoint.
+        InputError: bad configuration, data or workdir, or another run is in there. Only
+            a broken image and a full disk may come late; the latest checkpoint stays,
+            and `data.on_error="skip"` goes on from there.
         FloatingPointError: a metric is not finite; the last good checkpoint stays.
     """
     console.quiet = console.quiet or jax.process_index() > 0
@@ -43,6 +47,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     batches = _batches(setup)
     with (
         contextlib.closing(batches),  # ends worker processes, where there are any
+        locked(workdir),
         contextlib.closing(
             Checkpointer(workdir, config, setup.task.model_path)
         ) as checkpointer,
@@ -51,13 +56,15 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         if jax.process_index() == 0:
             files.write_config(workdir, config)
         start_step = int(state.step)
-        if start_step >= config.num_steps:
+        pending = _pending_evaluations(setup, workdir, start_step)
+        if start_step >= config.num_steps and not pending:
             console.print(
                 f"{workdir} has finished {start_step} steps already; a larger "
                 "config.num_steps goes on, another --workdir starts anew.",
                 soft_wrap=True,
             )
             return 0
+        checkpointer.check_room(state)
         reporter = Reporter(
             workdir,
             console,
@@ -68,7 +75,7 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
         )
         nets = jax.device_put(nets, sharding.replicated(setup.mesh))
         run = _Run(setup, nets, reporter, checkpointer, batches)
-        step, signal = run.train_from(state)
+        step, signal = run.train_from(state, pending)
     if step == config.num_steps:
         console.print(f"Finished {step} steps in {workdir}.", soft_wrap=True)
         return 0
@@ -90,8 +97,11 @@ class _Run:
     checkpointer: Checkpointer
     batches: grain.DatasetIterator
 
-    def train_from(self, state) -> tuple[int, int]:
-        """Trains on; returns the number of finished steps, and the stopping signal."""
+    def train_from(self, state, pending: Collection[str]) -> tuple[int, int]:
+        """Trains on; returns the number of finished steps, and the stopping signal.
+
+        `pending` names evaluations to begin with.
+        """
         task, reporter = self.setup.task, self.reporter
         start_step = int(state.step)
         key = rng.stream(jax.random.key(task.config.seed), "train")
@@ -103,9 +113,8 @@ class _Run:
         nets = {net: self.nets[net] for net in task.nets}
         evaluations = self._evaluations()
         with stop_on_signals() as stop, reporter.running(start_step):
-            if task.config.init_from and start_step == 0:
-                for every in evaluations:  # where the other run had come to
-                    every.fn(0, state, {})
+            for name in pending:
+                evaluations[name].fn(start_step, state, {})
             _, step = loop.train(
                 lambda *args: compiled(*args, nets),
                 state,
@@ -113,7 +122,7 @@ class _Run:
                 key,
                 start_step=start_step,
                 num_steps=task.config.num_steps,
-                hooks=[*self._logging(), *evaluations, self._saving()],
+                hooks=[*self._logging(), self._saving(), *evaluations.values()],
                 should_stop=lambda n: self.checkpointer.reached_preemption(n) or stop(),
             )
         return step, stop.signal
@@ -127,14 +136,14 @@ class _Run:
             loop.Every(every, alarms),
         ]
 
-    def _evaluations(self) -> list[loop.Every]:
-        return [
-            loop.Every(
+    def _evaluations(self) -> dict[str, loop.Every]:
+        return {
+            name: loop.Every(
                 evaluation.every,
-                hooks.evaluate(evaluation, self.nets, self.reporter),
+                hooks.evaluate(name, evaluation, self.nets, self.reporter),
             )
-            for evaluation in self.setup.evaluations.values()
-        ]
+            for name, evaluation in self.setup.evaluations.items()
+        }
 
     def _saving(self) -> loop.Every:
         save = hooks.save(self.checkpointer, self.batches, self.reporter)
@@ -146,6 +155,33 @@ def _batches(setup: Setup):
     return setup.task.batches(
         process_index=jax.process_index(), process_count=jax.process_count()
     )
+
+
+def _pending_evaluations(setup: Setup, workdir: epath.Path, step: int) -> list[str]:
+    """Names of the evaluations of the state that a run begins with.
+
+    At step 0 these are all for a model of another run: where that had come to. Later
+    they are those that the run was stopped in, after it had saved.
+    """
+    config = setup.task.config
+    if step > config.num_steps:
+        return []
+
+    def due(evaluation):
+        if step == 0:
+            return bool(config.init_from)
+        every = loop.Every(evaluation.every, evaluation)
+        return every.due(step, last=step == config.num_steps, stopping=False)
+
+    names = [name for name, e in setup.evaluations.items() if due(e)]
+    logged = {
+        name for line in metrics.read(workdir) if line["step"] == step for name in line
+    }
+    # The first process decides for all: it alone writes the log.
+    missing = multihost_utils.broadcast_one_to_all(
+        np.array([hooks.seconds_of(name) not in logged for name in names], bool)
+    )
+    return [name for name, is_missing in zip(names, missing, strict=True) if is_missing]
 
 
 def _global_batch(setup: Setup, batch):

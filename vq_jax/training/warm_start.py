@@ -16,7 +16,8 @@ def init_from_run(fresh: TrainState, workdir: epath.PathLike) -> tuple[TrainStat
     the same.
 
     Raises:
-        InputError: there is no checkpoint, or its model has other arrays.
+        InputError: there is no checkpoint, it is damaged, or its model has other
+            arrays.
     """
     config, step = checkpoint.load_config(workdir)
     wanted = {"params": fresh.params, "variables": fresh.variables}
@@ -28,7 +29,11 @@ def init_from_run(fresh: TrainState, workdir: epath.PathLike) -> tuple[TrainStat
         ),
         {name: tree for name, tree in wanted.items() if jax.tree.leaves(tree)},
     )
-    saved = checkpoint.load_model_state(workdir, step, shapes)
+    advice = (
+        f"config.init_from={workdir}: give this run the fields of config.model that "
+        f"{workdir} has, or start from another run, or from none."
+    )
+    saved = checkpoint.load_model_state(workdir, step, shapes, advice=advice)
     params = saved["params"]
     averaged = saved.get("ema_params", params)
     if not fresh.ema_params:

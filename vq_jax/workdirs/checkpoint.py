@@ -12,9 +12,9 @@ from ml_collections import ConfigDict
 import vq_jax
 from vq_jax.config import paths, ranges
 from vq_jax.errors import InputError
-from vq_jax.workdirs import legacy
+from vq_jax.workdirs import damage, digests, files, legacy
 
-STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
+ITEMS = STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
 
 # What may differ between a run and its resumption: none changes a stored array, and all
 # but num_steps, mesh and usage_window leave every later number as it was.
@@ -30,6 +30,9 @@ FREE_FIELDS = (
     "data.num_threads",
     "data.prefetch",
 )
+
+OTHER_MODEL = "Use the version and the model that made it, or another --workdir."
+OTHER_VERSION = "Use the version of vq_jax that made it."
 
 
 class CheckpointFields(TypedDict):
@@ -50,7 +53,8 @@ class Checkpointer:
     """Saves to and restores from `workdir/checkpoints`.
 
     Writing is asynchronous and atomic: a killed process leaves either a whole
-    checkpoint or one that nobody sees. `model_path` says where in the state the
+    checkpoint or one that nobody sees. It has digests, so that whatever reads a
+    checkpoint reads its bytes twice. `model_path` says where in the state the
     TrainState of the model lies that others may use; "" where the state is that.
     """
 
@@ -62,48 +66,59 @@ class Checkpointer:
             keep_period=config.checkpoint.keep_every or None,
             enable_async_checkpointing=True,
         )
-        self._manager = ocp.CheckpointManager(directory(workdir), options=options)
+        self._manager = ocp.CheckpointManager(
+            directory(workdir), options=options, handler_registry=digests.handlers()
+        )
 
     @property
     def latest_step(self) -> int | None:
         return self._manager.latest_step()
 
     def save(self, step: int, state, iterator: grain.DatasetIterator) -> None:
-        """Starts to save; state and iterator may change as soon as this returns."""
+        """Starts to save; state and iterator may change as soon as this returns.
+
+        Raises:
+            InputError: there is no room on the disk, or the last save failed to write.
+        """
         if step in self._manager.all_steps():
             return
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                **{
-                    STATE: ocp.args.PyTreeSave(state),
-                    DATA: grain.checkpoint.CheckpointSave(iterator),
-                    CONFIG: ocp.args.JsonSave(self._config),
-                    CARD: ocp.args.JsonSave(self._card),
-                }
-            ),
-        )
+        items = {
+            STATE: ocp.args.PyTreeSave(state),
+            DATA: grain.checkpoint.CheckpointSave(iterator),
+            CONFIG: ocp.args.JsonSave(self._config),
+            CARD: ocp.args.JsonSave(self._card),
+        }
+        with files.writing(self._manager.directory):
+            self._manager.wait_until_finished()  # and removes what is not kept
+            self.check_room(state)
+            self._manager.save(step, args=ocp.args.Composite(**items))
+
+    def check_room(self, state) -> None:
+        """Raises InputError where the disk has no room for another checkpoint."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        damage.check_room(self._manager.directory, needed)
 
     def restore(self, abstract_state, iterator: grain.DatasetIterator):
         """The latest state, onto the shardings of `abstract_state`; sets `iterator`.
 
         Raises:
-            InputError: the checkpoint was made with a configuration that does not fit.
+            InputError: the checkpoint was made with a configuration that does not fit,
+                or it is damaged.
         """
-        saved = legacy.upgraded(_read_json(self._manager, self.latest_step, CONFIG))
-        _check_same_config(saved, self._config, self._manager.directory)
-        shapes = _saved_shapes(self._manager, self.latest_step)
-        wanted = _shapes(abstract_state)
-        _check_shapes(shapes, wanted, shapes | wanted, self._manager.directory)
-        restored = self._manager.restore(
-            self.latest_step,
-            args=ocp.args.Composite(
-                **{
-                    STATE: _restore_args(abstract_state),
-                    DATA: grain.checkpoint.CheckpointRestore(iterator),
-                }
-            ),
-        )
+        manager, step = self._manager, self.latest_step
+        _check_same_config(_read_config(manager, step), self._config, manager.directory)
+        with _reading(manager, step, STATE, DATA):
+            wanted = _shapes(abstract_state)
+            _check_shapes(manager, step, wanted, OTHER_MODEL, whole=True)
+            restored = manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    **{
+                        STATE: _restore_args(abstract_state),
+                        DATA: grain.checkpoint.CheckpointRestore(iterator),
+                    }
+                ),
+            )
         return restored[STATE]
 
     def reached_preemption(self, step: int) -> bool:
@@ -111,16 +126,28 @@ class Checkpointer:
         return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
-        """Returns when everything is on disk."""
-        self._manager.wait_until_finished()
+        """Returns when everything is on disk.
+
+        Raises:
+            InputError: something could not be written.
+        """
+        with files.writing(self._manager.directory):
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
-        self._manager.close()
+        with files.writing(self._manager.directory):
+            self._manager.close()
 
 
 def directory(workdir: epath.PathLike) -> epath.Path:
     """Where the checkpoints of a run lie."""
-    return epath.Path(workdir).resolve() / "checkpoints"
+    return files.named(workdir).resolve() / files.CHECKPOINTS
+
+
+def saved_steps(workdir: epath.PathLike) -> list[int]:
+    """Steps of a run's checkpoints; none where it has not saved yet."""
+    path = directory(workdir)
+    return ocp.utils.checkpoint_steps(path) if path.exists() else []
 
 
 def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
@@ -130,9 +157,9 @@ def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
         InputError: it has a checkpoint that was made with a configuration that does not
             fit, or with other `num_steps`, which schedules depend on.
     """
-    path = directory(workdir)
-    if not path.exists() or not ocp.utils.checkpoint_steps(path):
+    if not saved_steps(workdir):
         return
+    path = directory(workdir)
     saved, _ = load_config(workdir)
     _check_same_config(saved.to_dict(), config.to_dict(), path)
     if saved.num_steps != config.num_steps:
@@ -146,32 +173,38 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     """Configuration and step of the latest checkpoint.
 
     Raises:
-        InputError: there is no checkpoint.
+        InputError: there is no checkpoint, or it is damaged.
     """
     with _open(workdir) as manager:
         step = manager.latest_step()
-        config = _read_json(manager, step, CONFIG)
-    return ConfigDict(legacy.upgraded(config)), step
+        return ConfigDict(_read_config(manager, step)), step
 
 
-def load_model_state(workdir: epath.PathLike, step: int, abstract_parts) -> Any:
-    """Parts of the model's TrainState at `step`; nothing else is read.
+def load_model_state(
+    workdir: epath.PathLike, step: int, abstract_parts, *, advice: str = OTHER_VERSION
+) -> Any:
+    """Parts of the model's TrainState at `step`; no other arrays are read.
 
     `abstract_parts` has shapes, dtypes and shardings by the name of the part, as
-    {"params": …}.
+    {"params": …}; `advice` tells the user what to do where they do not fit.
 
     Raises:
-        InputError: the checkpoint lacks a part, or has it in another shape.
+        InputError: the checkpoint lacks a part, has it in another shape, or is damaged.
     """
     with _open(workdir) as manager:
         path = _model_path(manager, step)
         if path:
             abstract_parts = {path: abstract_parts}
-        wanted = _shapes(abstract_parts)
-        _check_shapes(_saved_shapes(manager, step), wanted, wanted, workdir)
-        args = ocp.args.Composite(**{STATE: _restore_args(abstract_parts)})
-        restored = manager.restore(step, args=args)
+        with _reading(manager, step, STATE):
+            _check_shapes(manager, step, _shapes(abstract_parts), advice)
+            args = ocp.args.Composite(**{STATE: _restore_args(abstract_parts)})
+            restored = manager.restore(step, args=args)
     return restored[STATE][path] if path else restored[STATE]
+
+
+def _reading(manager: ocp.CheckpointManager, step: int, *items: str):
+    """A context in which items of a checkpoint, known to be whole, may be read."""
+    return damage.reading(manager.directory, step, items)
 
 
 def _restore_args(abstract_state) -> ocp.args.PyTreeRestore:
@@ -186,13 +219,26 @@ def _restore_args(abstract_state) -> ocp.args.PyTreeRestore:
 
 def _read_json(manager: ocp.CheckpointManager, step: int, item: str) -> dict:
     args = ocp.args.Composite(**{item: ocp.args.JsonRestore()})
-    return manager.restore(step, args=args)[item]
+    with _reading(manager, step, item):
+        return dict(manager.restore(step, args=args)[item])
+
+
+def _read_config(manager: ocp.CheckpointManager, step: int) -> dict:
+    return legacy.upgraded(_read_json(manager, step, CONFIG))
+
+
+def _read_card(manager: ocp.CheckpointManager, step: int) -> dict:
+    """What the checkpoint says of itself; nothing before version 0.2."""
+    if (manager.directory / str(step) / CARD).exists():
+        return _read_json(manager, step, CARD)
+    return {}
 
 
 def _model_path(manager: ocp.CheckpointManager, step: int) -> str:
     """Where in the state the model's TrainState is: a field of it, or "" for itself."""
-    if (manager.directory / str(step) / CARD).exists():
-        return _read_json(manager, step, CARD)["model_path"]
+    card = _read_card(manager, step)
+    if "model_path" in card:
+        return card["model_path"]
     return legacy.model_path(_read_json(manager, step, CONFIG))
 
 
@@ -215,32 +261,37 @@ def _shapes(tree) -> dict[str, tuple]:
 
 
 def _check_shapes(
-    saved: dict, wanted: dict, paths: Iterable[str], where: epath.PathLike
+    manager: ocp.CheckpointManager,
+    step: int,
+    wanted: dict,
+    advice: str,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Raises InputError where an array of `paths` is not the same in both."""
+    """Raises InputError where the state on disk lacks a wanted array, has it in another
+    shape or, of the `whole` state, has others besides."""
+    saved = _saved_shapes(manager, step)
     wrong = [
         f"  {path}: here {wanted.get(path, 'absent')}, there "
         f"{saved.get(path, 'absent')}"
-        for path in paths
+        for path in (saved | wanted if whole else wanted)
         if saved.get(path) != wanted.get(path)
     ]
     if wrong:
         shown = wrong[:10] + ([f"  … and {len(wrong) - 10} more"] * (len(wrong) > 10))
+        author = _read_card(manager, step).get("vq_jax", "0.1")
         raise InputError(
-            f"the checkpoint in {where} holds another state than this configuration "
-            "and this version of vq_jax have:\n"
-            + "\n".join(shown)
-            + "\nUse the version and the model that made it, or another --workdir."
+            f"the checkpoint of step {step} in {manager.directory}, written by vq_jax "
+            f"{author}, holds another state than this configuration and vq_jax "
+            f"{vq_jax.__version__} have:\n" + "\n".join(shown) + f"\n{advice}"
         )
 
 
 def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
     path = directory(workdir)
     if not path.exists():
-        raise InputError(
-            f"{workdir} holds no checkpoint ({path} does not exist); train first: "
-            f"python train.py --config=configs/quickstart.py --workdir={workdir}"
-        )
+        files.check_not_inside(path.parent)
+        raise InputError(_no_run(path.parent))
     # Not `read_only`, of which Orbax warns three times; nothing here writes.
     options = ocp.CheckpointManagerOptions(
         create=False, enable_async_checkpointing=False
@@ -249,6 +300,22 @@ def _open(workdir: epath.PathLike) -> ocp.CheckpointManager:
     if manager.latest_step() is None:
         raise InputError(f"{path} holds no finished checkpoint; train first.")
     return manager
+
+
+def _no_run(workdir: epath.Path) -> str:
+    """What to say of a workdir without a folder of checkpoints."""
+    if not workdir.exists():
+        return f"{workdir} does not exist; name the workdir of a run."
+    if not workdir.is_dir():
+        return f"{workdir} is a file; name the workdir of a run."
+    runs = [run.name for run in workdir.iterdir() if (run / files.CHECKPOINTS).exists()]
+    if runs:
+        shown = ", ".join(sorted(runs)[:10])
+        return f"{workdir} is no run; name a folder of one, as there are {shown}."
+    return (
+        f"{workdir} holds no checkpoint; train first: python train.py "
+        f"--config=configs/quickstart.py --workdir={workdir}"
+    )
 
 
 def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:

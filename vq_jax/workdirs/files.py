@@ -1,6 +1,10 @@
 """The folder of a run, and JSON files in it that are whole or not there."""
 
+import contextlib
 import json
+import os
+import re
+from collections.abc import Iterator
 
 import jax
 from etils import epath
@@ -8,14 +12,25 @@ from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
 
+CHECKPOINTS = "checkpoints"
+
 
 def make_workdir(workdir: epath.PathLike) -> epath.Path:
     """The folder, made if need be and known to be writable.
 
     Raises:
-        InputError: it cannot be written to.
+        InputError: it has no name, or one that Orbax can't save below, or it is the
+            folder of a run's checkpoints, or it can't be written to.
     """
-    workdir = epath.Path(workdir)
+    workdir = named(workdir)
+    check_not_inside(workdir)
+    name = workdir.resolve().as_posix()
+    if set("*?[\\") & set(name) or not _is_utf8(name):
+        raise InputError(
+            f"--workdir={str(workdir)!r}: Orbax can't read checkpoints below a folder "
+            "that has one of * ? [ \\ in its name, or is not named in UTF-8; choose "
+            "another."
+        )
     probe = workdir / f".write_probe_{jax.process_index()}"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -30,16 +45,50 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
     return workdir
 
 
+def _is_utf8(name: str) -> bool:
+    """Whether a name of the file system could be decoded."""
+    return name.encode(errors="replace").decode() == name
+
+
+def named(workdir: epath.PathLike) -> epath.Path:
+    """`workdir` as a path, with the home folder for `~`.
+
+    Raises:
+        InputError: it is empty, as from a variable that is not set, which would mean
+            the current folder.
+    """
+    if not os.fspath(workdir):
+        raise InputError("--workdir= is empty; name a folder ('.' is the current one).")
+    return epath.Path(workdir).expanduser()
+
+
+def check_not_inside(workdir: epath.Path) -> None:
+    """Raises InputError where `workdir` is the folder of a run's checkpoints, or one of
+    these."""
+    for folder in (workdir, *workdir.parents)[:3]:
+        if folder.name == CHECKPOINTS and (folder.parent / "config.json").exists():
+            raise InputError(
+                f"{workdir} is where a run keeps its checkpoints; its workdir is "
+                f"{folder.parent}."
+            )
+
+
 def write_config(workdir: epath.PathLike, config: ConfigDict) -> None:
     """Writes `config.json`, for people and for `same_config`."""
     write_json(epath.Path(workdir) / "config.json", config.to_dict())
 
 
 def same_config(workdir: epath.PathLike, config: ConfigDict) -> bool:
-    """Whether the run in `workdir` was started with this very configuration."""
+    """Whether the run in `workdir` was started with this very configuration.
+
+    It was not where `config.json` is damaged: the checkpoints know then.
+    """
     path = epath.Path(workdir) / "config.json"
     wanted = json.loads(json.dumps(config.to_dict()))
-    return path.exists() and json.loads(path.read_text()) == wanted
+    try:
+        return path.exists() and json.loads(path.read_bytes()) == wanted
+    except ValueError:
+        return False
 
 
 def write_json(path: epath.PathLike, content: dict) -> epath.Path:
@@ -51,6 +100,34 @@ def write_json(path: epath.PathLike, content: dict) -> epath.Path:
 
 def replace_text(path: epath.Path, text: str) -> epath.Path:
     """Writes a file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_text(text)
-    return draft.replace(path)
+    # Of its own process: two that write the same file may meet.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    with writing(path):
+        try:
+            draft.write_text(text)
+            return draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: epath.PathLike) -> Iterator[None]:
+    """Turns what the operating system refuses a body that writes into InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+        if not reason:
+            raise
+        raise InputError(
+            f"{path} can't be written to ({reason}); mend that and start the same "
+            "command again."
+        ) from error
+
+
+def _reason(error: Exception) -> str | None:
+    """What the operating system said, if it was that."""
+    if isinstance(error, OSError):
+        return error.strerror
+    number = re.search(r"os_error_code='(\d+)'", str(error))  # as TensorStore quotes it
+    return os.strerror(int(number[1])) if number else None

@@ -7,9 +7,10 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 
+from absl import logging
 from etils import epath
 
-from vq_jax.workdirs.files import replace_text
+from vq_jax.workdirs.files import replace_text, writing
 
 IMAGES_PER_SECOND = "perf/images_per_second"
 
@@ -21,27 +22,57 @@ def path(workdir: epath.PathLike) -> epath.Path:
 
 def append(workdir: epath.PathLike, step: int, values: Mapping[str, float]) -> None:
     """Adds the metrics of a step."""
-    with path(workdir).open("a") as file:
+    with writing(path(workdir)), path(workdir).open("a") as file:
         file.write(json.dumps({"step": step, **values}) + "\n")
 
 
 def read(workdir: epath.PathLike) -> list[dict]:
-    """What a run has logged, in order; nothing where it has not started."""
-    file = path(workdir)
-    # A killed run may leave half a line behind the last whole one.
-    lines = file.read_text().split("\n")[:-1] if file.exists() else []
-    return [json.loads(line) for line in lines]
+    """What a run has logged, in order; nothing where it has not started.
+
+    Damaged lines are left out, with a warning.
+    """
+    logged, num_damaged = _parse(path(workdir))
+    if num_damaged:
+        logging.warning("%s: left out %d damaged lines", path(workdir), num_damaged)
+    return logged
 
 
 def drop_after(workdir: epath.PathLike, step: int) -> None:
-    """Keeps the metrics of steps up to `step`: a resumed run logs the others again."""
+    """Keeps the metrics of steps up to `step`: a resumed run logs the others again.
+
+    Damaged lines are dropped, too, with a warning; a copy keeps them.
+    """
     file = path(workdir)
-    if not file.exists():
-        return
-    kept = [line for line in read(workdir) if line["step"] <= step]
+    logged, num_damaged = _parse(file)
+    if num_damaged:
+        copy = file.with_name(f"metrics_damaged_{step:07d}.jsonl")
+        with writing(copy):
+            file.copy(copy, overwrite=True)
+        logging.warning(
+            "%s: dropped %d damaged lines; %s is a copy with them",
+            *(file, num_damaged, copy),
+        )
+    kept = [line for line in logged if line["step"] <= step]
     text = "".join(json.dumps(line) + "\n" for line in kept)
-    if text != file.read_text():
+    if file.exists() and text.encode() != file.read_bytes():
         replace_text(file, text)
+
+
+def _parse(file: epath.Path) -> tuple[list[dict], int]:
+    """The whole lines of a file, and the number of damaged ones."""
+    # A killed run may leave half a line behind the last whole one.
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    logged = list(filter(None, map(_parse_line, lines)))
+    return logged, len(lines) - len(logged)
+
+
+def _parse_line(line: bytes) -> dict | None:
+    try:
+        logged = json.loads(line)
+    except ValueError:  # no JSON, or no text at all
+        return None
+    known = isinstance(logged, dict) and isinstance(logged.get("step"), int)
+    return logged if known else None
 
 
 def evaluation(

@@ -6,6 +6,7 @@ evaluates, shows a picture, warns, saves, resumes and is refused as a tokenizer.
 
 import dataclasses
 import io
+import itertools
 import json
 
 import jax
@@ -166,8 +167,10 @@ def _train(config, workdir):
 
 def _logged(workdir):
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    drop = "perf/images_per_second"
-    return [{k: v for k, v in json.loads(line).items() if k != drop} for line in lines]
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith("perf/")}
+        for line in lines
+    ]
 
 
 def test_it_trains_evaluates_warns_and_shows_its_pictures(folder, tmp_path):
@@ -178,7 +181,8 @@ def test_it_trains_evaluates_warns_and_shows_its_pictures(folder, tmp_path):
     assert "step 24/24 · loss" in printed
     assert " accuracy " in printed
     logged = _logged(tmp_path)
-    found = {x["step"]: x["eval/train/accuracy"] for x in logged if len(x) == 2}
+    name = "eval/train/accuracy"
+    found = {line["step"]: line[name] for line in logged if name in line}
     assert set(found) == {12, 24}
     assert found[24] > 0.9
     assert (tmp_path / "images" / "first_images_0000024.png").exists()
@@ -199,6 +203,29 @@ def test_a_misspelt_field_of_its_own_is_an_error(folder, tmp_path):
     config.num_clases = 4
     with pytest.raises(InputError, match=r"num_clases is .* mean config.num_classes\?"):
         _train(config, tmp_path)
+
+
+def test_an_evaluation_that_fails_costs_no_step_and_is_made_up_for(
+    folder, tmp_path, monkeypatch
+):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _train(_config(folder), whole)
+    evaluate, calls = Accuracy.__call__, itertools.count()
+
+    def fail_every_other_time(self, variables, nets):
+        if next(calls) % 2 == 0:
+            raise MemoryError
+        return evaluate(self, variables, nets)
+
+    monkeypatch.setattr(Accuracy, "__call__", fail_every_other_time)
+    for step in (12, 24):
+        with pytest.raises(MemoryError):
+            _train(_config(folder), parts)
+        assert (parts / "checkpoints" / str(step)).exists()
+    assert "Finished 24 steps" in _train(_config(folder), parts)
+    assert _logged(parts) == _logged(whole)
+    assert "has finished 24 steps already" in _train(_config(folder), parts)
+    assert next(calls) == 4
 
 
 def test_it_is_no_tokenizer_and_takes_over_no_model(folder, tmp_path):
