@@ -88,12 +88,12 @@ def test_an_abbreviation_is_no_flag(name, call):
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (("evaluate", "--workdir=~/none"), "{home}/none holds no checkpoint"),
+        (("evaluate", "--workdir=~/none"), "{home}/none does not exist"),
         (
             ("reconstruct", "--workdir={home}", "--images=x", "--out=~/none"),
             "{home} holds no checkpoint",
         ),
-        (("tokenize", "--workdir=~/none", "--out=~/x"), "{home}/none holds no"),
+        (("tokenize", "--workdir=~/none", "--out=~/x"), "{home}/none does not exist"),
         (("train", "--workdir=~/x", "--config=~/none.py"), "{home}/none.py"),
         (("compare", "--workdir=~/x", "--configs=~/a.py,~/a.py"), "{home}/a.py and"),
         (("compare-quantizers", "--workdir=~/x", "--config=~/a.py"), "{home}/a.py"),

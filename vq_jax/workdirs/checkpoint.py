@@ -1,6 +1,5 @@
 """Checkpoints: state, data iterator and configuration, written together by Orbax."""
 
-from collections.abc import Iterable
 from typing import Any, TypedDict
 
 import grain
