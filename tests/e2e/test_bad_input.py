@@ -1,5 +1,6 @@
 """Bad input ends in one clear line and exit code 2, before any work is done."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,6 +85,17 @@ def test_a_workdir_that_cannot_be_written(call, tmp_path):
     code, printed = call("train", SMOKE, f"--workdir={tmp_path}/file/run")
     assert code == 2, printed
     assert f"--workdir={tmp_path}/file/run cannot be written to" in printed
+
+
+def test_no_job_to_join(call, monkeypatch, tmp_path):
+    def initialize():
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    code, printed = call("train", "--distributed", SMOKE, f"--workdir={tmp_path}")
+    assert code == 2, printed
+    assert "--distributed: there is no job that JAX could join" in printed
+    assert "coordinator_address should be defined" in printed
 
 
 def test_a_checkpoint_of_another_model(call, trained):

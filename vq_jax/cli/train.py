@@ -3,6 +3,7 @@
 The same command resumes from the latest checkpoint of its workdir.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from vq_jax.cli import arguments, exits
@@ -18,12 +19,15 @@ def main(argv: Sequence[str]) -> None:
     text = "join the processes of a TPU pod or a cluster, before anything else"
     parser.add_argument("--distributed", action="store_true", help=text)
     args, overrides = parser.parse_known_args(argv[1:])
-    with exits.clear_errors():
-        config = load_config(args.config, overrides)
-        if args.distributed:
-            import jax
+    job = contextlib.nullcontext()
+    if args.distributed:
+        from vq_jax.cli import processes
 
-            jax.distributed.initialize()
+        with exits.clear_errors():
+            processes.join()
+        job = processes.ending_together()
+    with job, exits.clear_errors():
+        config = load_config(args.config, overrides)
         from vq_jax.training import run
 
         signal = run.train(config, args.workdir, exits.console())

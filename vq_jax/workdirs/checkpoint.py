@@ -83,6 +83,7 @@ class Checkpointer:
         """
         saved = legacy.upgraded(_read_json(self._manager, self.latest_step, CONFIG))
         _check_same_config(saved, self._config, self._manager.directory)
+        _check_processes(self._manager.directory / str(self.latest_step) / DATA)
         shapes = _saved_shapes(self._manager, self.latest_step)
         wanted = _shapes(abstract_state)
         _check_shapes(shapes, wanted, shapes | wanted, self._manager.directory)
@@ -96,10 +97,6 @@ class Checkpointer:
             ),
         )
         return restored[STATE]
-
-    def reached_preemption(self, step: int) -> bool:
-        """Whether a multi-process job is about to lose a machine to its scheduler."""
-        return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
         """Returns when everything is on disk."""
@@ -261,6 +258,16 @@ def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
             f"{where} was made with another configuration:\n"
             + "\n".join(differing)
             + "\nUse the same configuration, or another --workdir."
+        )
+
+
+def _check_processes(path: epath.Path) -> None:
+    """Raises InputError where another number of processes saved its data iterators."""
+    saved, here = len(list(path.glob("process_*.json"))), jax.process_count()
+    if saved != here:
+        raise InputError(
+            f"{path.parent} was saved by {saved} process(es), this run has {here}; "
+            "start as many, or take another --workdir."
         )
 
 
