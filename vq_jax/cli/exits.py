@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,42 @@ from vq_jax.errors import InputError
 BAD_INPUT, DIVERGED, SIGNALLED = 2, 3, 128
 
 
-def console() -> Console:
-    """Where programs print."""
-    return Console(highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Where programs print; no program ends because nobody can read it any more."""
+    return Console(file=_Stream("stderr" if stderr else "stdout"), highlight=False)
+
+
+class _Stream:
+    """`sys.stdout` or `sys.stderr`; once it cannot be written to, nothing is.
+
+    So a run outlives `| head`, a terminal that was closed, and a log on a full disk.
+    """
+
+    def __init__(self, name: str):
+        self._name, self._stream = name, getattr(sys, name)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        self._attempt(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, method, *args) -> None:
+        try:
+            method(*args)
+        except OSError as error:
+            # Python flushes as it exits, too, and would make a failure exit code 120.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            if self._name == "stdout":
+                console(stderr=True).print(
+                    f"standard output cannot be written to ({error.strerror}); "
+                    "going on without it.",
+                    soft_wrap=True,
+                )
 
 
 def leave(signal_number: int) -> NoReturn:
@@ -28,9 +62,7 @@ def leave(signal_number: int) -> NoReturn:
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     """Prints `error: message` to standard error and exits."""
-    Console(stderr=True).print(
-        f"error: {message}", markup=False, highlight=False, soft_wrap=True
-    )
+    console(stderr=True).print(f"error: {message}", markup=False, soft_wrap=True)
     sys.exit(code)
 
 
