@@ -11,6 +11,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from vq_jax.config.checks import check_range
+from vq_jax.data import workers
 from vq_jax.data.records import Records
 from vq_jax.data.sources import open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
@@ -85,7 +86,7 @@ def train_batches(
     if data_config.num_workers:
         _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
-        dataset = dataset.mp_prefetch(options)
+        dataset = dataset.mp_prefetch(options, worker_init_fn=workers.begin)
     return iter(dataset)
 
 
