@@ -1,9 +1,11 @@
 import os
+import pty
 import sys
 
 import pytest
 
 from vq_jax.cli import exits
+from vq_jax.training.display import Display
 
 
 @pytest.fixture
@@ -23,6 +25,20 @@ def test_what_nobody_reads_ends_no_program(closed_pipe, monkeypatch, capsys):
     closed_pipe.flush()
     told = capsys.readouterr().err
     assert told.count("standard output cannot be written to (Broken pipe)") == 1
+
+
+def test_a_terminal_that_is_gone_takes_no_bar_down(monkeypatch):
+    terminal, side = pty.openpty()
+    with open(side, "w") as out, open(os.dup(side), "w") as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        console = exits.console()
+        assert console.is_terminal
+        display = Display(console, num_steps=2, shown=())
+        display.start(0)
+        os.close(terminal)
+        display.message("step 1")
+        display.close()
 
 
 def test_an_error_that_cannot_be_shown_keeps_its_code(closed_pipe, monkeypatch):

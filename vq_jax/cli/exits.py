@@ -29,7 +29,9 @@ class _Stream:
     """
 
     def __init__(self, name: str):
-        self._name, self._stream = name, getattr(sys, name)
+        stream = getattr(sys, name)
+        # While a bar of rich runs, it stands before the stream.
+        self._name, self._stream = name, getattr(stream, "rich_proxied_file", stream)
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
