@@ -98,6 +98,16 @@ def test_no_job_to_join(call, monkeypatch, tmp_path):
     assert "coordinator_address should be defined" in printed
 
 
+def test_processes_that_could_not_stop_together(call, tmp_path):
+    jax.config.update("jax_enable_preemption_service", False)
+    try:
+        code, printed = call("train", "--distributed", SMOKE, f"--workdir={tmp_path}")
+    finally:
+        jax.config.update("jax_enable_preemption_service", True)
+    assert code == 2, printed
+    assert "JAX_ENABLE_PREEMPTION_SERVICE=False does not go with" in printed
+
+
 def test_a_checkpoint_of_another_model(call, trained):
     flags = ("--config.model.code_dim=4", "--config.num_steps=40")
     code, printed = call("train", SMOKE, *flags, f"--workdir={trained}")

@@ -25,6 +25,11 @@ def join() -> None:
     Raises:
         InputError: there are none to be found, or they cannot be reached.
     """
+    if not jax.config.jax_enable_preemption_service:
+        raise InputError(
+            "JAX_ENABLE_PREEMPTION_SERVICE=False does not go with --distributed: that "
+            "service is how processes agree on the step to stop after. Unset it."
+        )
     try:
         jax.distributed.initialize()
     except (ValueError, RuntimeError) as error:
@@ -45,8 +50,9 @@ def ending_together() -> Iterator[None]:
     """
     from jax._src.distributed import global_state  # the one way to its client
 
-    client, rank, finished = global_state.client, jax.process_index(), threading.Event()
-    watch = threading.Thread(target=_watch, args=(client, rank, finished), daemon=True)
+    client, rank = global_state.client, global_state.process_id
+    finished, told = threading.Event(), threading.Event()
+    watch = threading.Thread(target=_watch, args=(client, finished, told), daemon=True)
     watch.start()
     try:
         yield
@@ -56,6 +62,7 @@ def ending_together() -> Iterator[None]:
         code = error.code if isinstance(error, SystemExit) else 1
         if not isinstance(error, SystemExit):
             traceback.print_exc()
+        told.set()
         cause = error.__context__ or error
         message = str(cause) or type(cause).__name__
         failure = {"process": rank, "code": code, "message": message}
@@ -68,15 +75,15 @@ def ending_together() -> Iterator[None]:
         watch.join()
 
 
-def _watch(client, rank: int, finished: threading.Event) -> None:
-    """Ends this process when one has failed, with the same code."""
+def _watch(client, finished: threading.Event, told: threading.Event) -> None:
+    """Ends this process when one has failed, with its code; says why if none has."""
     while not finished.wait(POLL_SECONDS):
         with contextlib.suppress(jax.errors.JaxRuntimeError):  # none has failed
             failure = json.loads(client.key_value_try_get(FAILURE))
             break
     else:
         return
-    if failure["process"] != rank:
+    if not told.is_set():
         exits.console(stderr=True).print(
             f"error: process {failure['process']} failed: {failure['message']}",
             markup=False,

@@ -27,14 +27,3 @@ def check_flags() -> None:
             raise InputError(
                 f"{name.upper()}={value} does not go with training: {reason}. Unset it."
             )
-
-
-def check_devices() -> None:
-    """Raises InputError where JAX has no devices, as where JAX_PLATFORMS names none."""
-    try:
-        jax.devices()
-    except RuntimeError as error:
-        raise InputError(
-            f"JAX finds no device ({str(error).splitlines()[0]}); JAX_PLATFORMS names "
-            "the kinds to look for, as cpu, cuda or tpu."
-        ) from error

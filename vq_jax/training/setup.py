@@ -12,7 +12,7 @@ from vq_jax import sharding
 from vq_jax.config.checks import check_ranges
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
-from vq_jax.training.jax_flags import check_devices, check_flags
+from vq_jax.training.jax_flags import check_flags
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.build import build_task
 from vq_jax.workdirs import checkpoint
@@ -58,8 +58,6 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
             of JAX is set that no run can train with.
     """
     check_flags()
-    if devices is None:
-        check_devices()
     check_ranges(config, RANGES, "config")
     checkpoint.check_section(config)
     mesh = sharding.make_mesh(
