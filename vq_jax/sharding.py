@@ -29,9 +29,9 @@ def make_mesh(
     """A mesh of `data` x `fsdp` devices, by default of all; data=-1 takes what is left.
 
     Raises:
-        InputError: the product is not the number of devices.
+        InputError: the product is not the number of devices, or there are none.
     """
-    devices = jax.devices() if devices is None else devices
+    devices = _all_devices() if devices is None else devices
     found = len(devices)
     if fsdp < 1 or (data == -1 and found % fsdp):
         raise InputError(
@@ -46,6 +46,16 @@ def make_mesh(
         )
     auto = (AxisType.Auto,) * 2
     return jax.make_mesh(axes, (DATA, FSDP), axis_types=auto, devices=devices)
+
+
+def _all_devices() -> list[jax.Device]:
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter has no message
+        raise InputError(
+            f"JAX finds no devices for JAX_PLATFORMS={jax.config.jax_platforms} "
+            f"({str(error) or 'no such kind'}); unset it to take what there is."
+        ) from error
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, where: str) -> None:

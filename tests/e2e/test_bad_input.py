@@ -111,17 +111,6 @@ def test_a_misspelt_field_of_a_file(call, tmp_path, section, field, near):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_job_of_one_process_is_none(call, tmp_path, monkeypatch):
-    def alone():
-        raise ValueError("coordinator_address should be defined.")
-
-    monkeypatch.setattr(jax.distributed, "initialize", alone)
-    code, printed = call("train", SMOKE, f"--workdir={tmp_path}/run", "--distributed")
-    assert code == 2, printed
-    assert "--distributed finds no job of several processes (coordinator_" in printed
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_workdir_that_cannot_be_written(call, tmp_path):
     (tmp_path / "file").write_text("in the way")
     code, printed = call("train", SMOKE, f"--workdir={tmp_path}/file/run")
@@ -135,6 +124,27 @@ def test_a_workdir_that_another_run_is_in(call, tmp_path):
     assert code == 2, printed
     assert f"error: --workdir={tmp_path} is in use by process {os.getpid()}" in printed
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_no_job_to_join(call, monkeypatch, tmp_path):
+    def initialize():
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    code, printed = call("train", "--distributed", SMOKE, f"--workdir={tmp_path}")
+    assert code == 2, printed
+    assert "--distributed: there is no job that JAX could join" in printed
+    assert "coordinator_address should be defined" in printed
+
+
+def test_processes_that_could_not_stop_together(call, tmp_path):
+    jax.config.update("jax_enable_preemption_service", False)
+    try:
+        code, printed = call("train", "--distributed", SMOKE, f"--workdir={tmp_path}")
+    finally:
+        jax.config.update("jax_enable_preemption_service", True)
+    assert code == 2, printed
+    assert "JAX_ENABLE_PREEMPTION_SERVICE=False does not go with" in printed
 
 
 def test_a_checkpoint_of_another_model(call, trained):

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from configs import quickstart
-from vq_jax import sharding
+from vq_jax import InputError, sharding
 from vq_jax.data import pipeline
 from vq_jax.models.quantizers import base
 from vq_jax.testing import quantizers, tiny
@@ -66,6 +66,23 @@ def test_the_state_of_a_family_survives_bit_for_bit(case, tmp_path, batches):
     if params:
         again["params"] = jax.device_get(restored.params)
     _equal(step(again, z_e), step(variables, z_e))
+
+
+def test_another_number_of_processes_is_refused(tmp_path, batches):
+    state = TrainState(np.int32(1), {}, {}, (), {})
+    checkpointer = Checkpointer(tmp_path, quickstart.get_config("smoke"), "")
+    checkpointer.save(1, state, batches)
+    checkpointer.wait()
+    data = tmp_path / "checkpoints" / "1" / "data"
+    (data / "process_0-of-1.json").rename(data / "process_0-of-2.json")
+    (data / "process_1-of-2.json").write_bytes(
+        (data / "process_0-of-2.json").read_bytes()
+    )
+    mesh = sharding.make_mesh(data=-1, fsdp=1)
+    shapes = sharding.with_shardings(jax.eval_shape(lambda: state), mesh)
+    with pytest.raises(InputError, match=r"saved by 2 process.*this run has 1"):
+        checkpointer.restore(shapes, batches)
+    checkpointer.close()
 
 
 def test_the_cases_are_families_of_the_table():

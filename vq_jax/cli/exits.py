@@ -6,6 +6,7 @@
 import contextlib
 import errno
 import io
+import os
 import re
 import signal
 import sys
@@ -26,12 +27,48 @@ DENIED = (
 )
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """Where programs print names of files: with brackets, which are no markup, and
-    with bytes that are no text."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    return Console(highlight=False, markup=False)
+    with bytes that are no text. None ends because nobody can read it any more."""
+    stream = _Stream("stderr" if stderr else "stdout")
+    return Console(file=stream, highlight=False, markup=False)
+
+
+class _Stream:
+    """`sys.stdout` or `sys.stderr`; once it cannot be written to, nothing is.
+
+    So a run outlives `| head`, a terminal that was closed, and a log on a full disk.
+    """
+
+    def __init__(self, name: str):
+        stream = getattr(sys, name)
+        # While a bar of rich runs, it stands before the stream.
+        self._name, self._stream = name, getattr(stream, "rich_proxied_file", stream)
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(errors="backslashreplace")
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        self._attempt(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, method, *args) -> None:
+        try:
+            method(*args)
+        except OSError as error:
+            # Python flushes as it exits, too, and would make a failure exit code 120.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            if self._name == "stdout":
+                console(stderr=True).print(
+                    f"standard output cannot be written to ({error.strerror}); "
+                    "going on without it.",
+                    soft_wrap=True,
+                )
 
 
 def leave(signal_number: int) -> NoReturn:
@@ -41,9 +78,7 @@ def leave(signal_number: int) -> NoReturn:
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     """Prints `error: message` to standard error and exits."""
-    Console(stderr=True).print(
-        f"error: {message}", markup=False, highlight=False, soft_wrap=True
-    )
+    console(stderr=True).print(f"error: {message}", markup=False, soft_wrap=True)
     sys.exit(code)
 
 

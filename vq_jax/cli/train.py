@@ -3,11 +3,11 @@
 The same command resumes from the latest checkpoint of its workdir.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from vq_jax.cli import arguments, exits
 from vq_jax.cli.configuration import load_config
-from vq_jax.errors import InputError
 
 
 def main(argv: Sequence[str]) -> None:
@@ -19,30 +19,16 @@ def main(argv: Sequence[str]) -> None:
     text = "join the processes of a TPU pod or a cluster, before anything else"
     parser.add_argument("--distributed", action="store_true", help=text)
     args, overrides = parser.parse_known_args(argv[1:])
-    with exits.clear_errors():
+    job = contextlib.nullcontext()
+    if args.distributed:
+        from vq_jax.cli import processes
+
+        with exits.clear_errors():
+            processes.join()
+        job = processes.ending_together()
+    with job, exits.clear_errors():
         config = load_config(args.config, overrides)
-        if args.distributed:
-            _join()
         from vq_jax.training import run
 
         signal = run.train(config, args.workdir, exits.console())
     exits.leave(signal)
-
-
-def _join() -> None:
-    """Joins the processes of a job.
-
-    Raises:
-        InputError: there is no job, or the others could not be reached.
-    """
-    import jax
-
-    try:
-        jax.distributed.initialize()
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).rstrip(".")
-        raise InputError(
-            f"--distributed finds no job of several processes ({reason}). Leave it out "
-            "on one machine; on several, start the program by what JAX knows, such as "
-            "a TPU pod, Slurm or MPI, and not by hand."
-        ) from error

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from vq_jax.config import ranges
 from vq_jax.config.fields import check_section
-from vq_jax.data import transforms
+from vq_jax.data import transforms, workers
 from vq_jax.data.records import ON_ERROR, Records
 from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import EvalTransform, TrainTransform
@@ -130,7 +130,7 @@ def train_batches(
     if data_config.num_workers:
         _mark_flags_parsed()
         options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
-        dataset = dataset.mp_prefetch(options)
+        dataset = dataset.mp_prefetch(options, worker_init_fn=workers.begin)
     source = records.source
     name = f"{source.name}/{source.split}"
     return WatchedIterator(iter(dataset), source.fingerprint, name)

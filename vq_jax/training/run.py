@@ -39,9 +39,9 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
             and `data.on_error="skip"` goes on from there.
         FloatingPointError: a metric is not finite; the last good checkpoint stays.
     """
-    console.quiet = console.quiet or jax.process_index() > 0
     setup = prepare(config)
     memory.check_fits(setup.abstract_state)
+    console.quiet = console.quiet or jax.process_index() > 0
     nets = load_nets(setup.nets)
     workdir = files.make_workdir(workdir)
     batches = _batches(setup)
@@ -123,7 +123,7 @@ class _Run:
                 start_step=start_step,
                 num_steps=task.config.num_steps,
                 hooks=[*self._logging(), self._saving(), *evaluations.values()],
-                should_stop=lambda n: self.checkpointer.reached_preemption(n) or stop(),
+                should_stop=stop,
             )
         return step, stop.signal
 

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from vq_jax import sharding
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
+from vq_jax.training.jax_flags import check_flags
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.build import build_task, check_fields
 
@@ -49,8 +50,10 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
     They may be described ones that are not there (`jax.experimental.topologies`).
 
     Raises:
-        InputError: a value is out of range, or two values do not fit each other.
+        InputError: a value is out of range, two values do not fit each other, or a flag
+            of JAX is set that no run can train with.
     """
+    check_flags()
     check_fields(config)
     mesh = sharding.make_mesh(
         data=config.mesh.data, fsdp=config.mesh.fsdp, devices=devices

@@ -107,6 +107,7 @@ class Checkpointer:
         manager, step = self._manager, self.latest_step
         _check_same_config(_read_config(manager, step), self._config, manager.directory)
         with _reading(manager, step, STATE, DATA):
+            _check_processes(manager.directory / str(step) / DATA)
             wanted = _shapes(abstract_state)
             _check_shapes(manager, step, wanted, OTHER_MODEL, whole=True)
             restored = manager.restore(
@@ -119,10 +120,6 @@ class Checkpointer:
                 ),
             )
         return restored[STATE]
-
-    def reached_preemption(self, step: int) -> bool:
-        """Whether a multi-process job is about to lose a machine to its scheduler."""
-        return jax.process_count() > 1 and self._manager.reached_preemption(step)
 
     def wait(self) -> None:
         """Returns when everything is on disk.
@@ -331,6 +328,16 @@ def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
             f"{where} was made with another configuration:\n"
             + "\n".join(differing)
             + "\nUse the same configuration, or another --workdir."
+        )
+
+
+def _check_processes(path: epath.Path) -> None:
+    """Raises InputError where another number of processes saved its data iterators."""
+    saved, here = len(list(path.glob("process_*.json"))), jax.process_count()
+    if saved != here:
+        raise InputError(
+            f"{path.parent} was saved by {saved} process(es), this run has {here}; "
+            "start as many, or take another --workdir."
         )
 
 
