@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from etils import epath
 
 from configs import quickstart
 from vq_jax import InputError, sharding
@@ -11,6 +12,7 @@ from vq_jax.data import pipeline
 from vq_jax.models.quantizers import base
 from vq_jax.testing import quantizers, tiny
 from vq_jax.training.state import TrainState
+from vq_jax.workdirs import digests
 from vq_jax.workdirs.checkpoint import Checkpointer
 
 # Every kind of state that there is.
@@ -78,6 +80,8 @@ def test_another_number_of_processes_is_refused(tmp_path, batches):
     (data / "process_1-of-2.json").write_bytes(
         (data / "process_0-of-2.json").read_bytes()
     )
+    (data / digests.FILE).unlink()
+    digests.write(epath.Path(data))
     mesh = sharding.make_mesh(data=-1, fsdp=1)
     shapes = sharding.with_shardings(jax.eval_shape(lambda: state), mesh)
     with pytest.raises(InputError, match=r"saved by 2 process.*this run has 1"):
