@@ -92,9 +92,19 @@ def test_a_file_imports_its_neighbours_and_configs_from_any_folder(
     assert sys.path == before
 
 
+def test_neighbours_of_one_name_are_those_of_each_file(tmp_path):
+    for name, steps in (("a", 11), ("b", 22)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "near.py").write_text(f"STEPS = {steps}")
+        (tmp_path / name / "own.py").write_text(OWN)
+    found = [load_config(f"{tmp_path}/{name}/own.py", []).num_steps for name in "ab"]
+    assert found == [11, 22]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("import sys\nsys.exit(0)", "own.py: 0 (SystemExit in "),
         ("def get_config(variant=''):\n    return 1 / 0", "(ZeroDivisionError in "),
         ("import nothing_like_it", "'nothing_like_it'; set PYTHONPATH to the folder"),
         ("def get_config(:", "invalid syntax (own.py, line 1) (SyntaxError)"),

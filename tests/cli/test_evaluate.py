@@ -8,13 +8,22 @@ import pytest
 from etils import epath
 
 from configs import quickstart
-from vq_jax.cli import evaluate, exits, outputs
+from vq_jax.cli import evaluate, exits
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Report
+from vq_jax.workdirs import files
 
 
 def _flags(**given):
-    names = ("split", "data", "batch_size", "lpips", "on_error", "data_dir")
+    names = (
+        "split",
+        "data",
+        "batch_size",
+        "lpips",
+        "on_error",
+        "data_dir",
+        "white_point",
+    )
     return argparse.Namespace(**{**dict.fromkeys(names), **given})
 
 
@@ -53,8 +62,8 @@ def test_names_with_brackets_are_printed_and_written(tmp_path, capsys):
 
 def test_results_go_elsewhere_where_the_run_cannot_be_written(call, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"name a folder of your own in --out"):
-        outputs.make_folder(tmp_path / "file" / "eval", "--out")
+    with pytest.raises(InputError, match=r"--out=.* choose a folder of your own"):
+        files.make_folder(tmp_path / "file" / "eval", "--out")
     code, printed = call("evaluate", f"--workdir={tmp_path}", "--on_error=leave")
     assert code == 2
     assert "choose from raise, skip" in printed.replace("'", "")

@@ -6,10 +6,12 @@ import types
 import numpy as np
 import pytest
 from etils import epath
+from ml_collections import ConfigDict
 from PIL import Image
 
 from vq_jax.cli import reconstruct
-from vq_jax.inference.tokenizer import Tokenizer
+from vq_jax.inference import load
+from vq_jax.inference import tokenizer as inference
 
 PHOTOGRAPHS = {
     "wide": np.full((6, 9, 3), 10, np.uint8),
@@ -27,7 +29,11 @@ def sizes(monkeypatch):
         return 255 - images
 
     tokenizer = types.SimpleNamespace(channels=3, stride=4, reconstruct=negative)
-    monkeypatch.setattr(Tokenizer, "load", lambda workdir, chunk_size: tokenizer)
+    data = ConfigDict({"channels": 3, "white_point": 0.0})
+    config = ConfigDict({"data": data})
+    trained = types.SimpleNamespace(model=None, variables={}, config=config)
+    monkeypatch.setattr(load, "load_workdir", lambda workdir: trained)
+    monkeypatch.setattr(inference, "Tokenizer", lambda *args, chunk_size: tokenizer)
     return met
 
 
@@ -85,9 +91,9 @@ def test_a_broken_picture_does_not_stop_the_others(call, folder, tmp_path):
     )
     assert code == 2
     assert {path.name for path in out.iterdir()} == {"a[x].png", "c[x].png"}
-    assert f"left out: {folder}/b[x].png can't be decoded" in printed
+    assert f"left out b[x]: {folder}/b[x].png can't be decoded" in printed
     assert printed.endswith(
-        f"error: 1 broken images are left out: b[x]; all others are in {out}.\n"
+        f"error: left out, 1 in number: b[x]; all others are in {out}.\n"
     )
 
 

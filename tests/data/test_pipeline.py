@@ -121,6 +121,16 @@ def test_a_position_in_other_records_is_warned_of(data_config, numbered_folder, 
     assert len(next(other)["image"]) == 4
 
 
+def test_a_position_of_a_version_that_divided_otherwise_is_warned_of(
+    data_config, numbered_folder, caplog
+):
+    config = data_config(source=numbered_folder(40), train_split="train")
+    batches = pipeline.train_batches(config, seed=0, batch_size=4)
+    batches.set_state({"next_index": 4})
+    (warning,) = caplog.records
+    assert "images that it held out may be trained on now" in warning.getMessage()
+
+
 @pytest.mark.parametrize("process_count", [2, 3])
 def test_processes_share_an_epoch(data_config, numbered_folder, process_count):
     config = data_config(source=numbered_folder(12), train_split="all")

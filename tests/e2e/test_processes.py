@@ -10,14 +10,14 @@ import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
-NUM_STEPS = 100
+NUM_STEPS = 400  # room to be stopped in
 SMOKE = "--config=configs/quickstart.py:smoke"
 FLAGS = (
     SMOKE,
     f"--config.num_steps={NUM_STEPS}",
     "--config.log_every=10",
-    "--config.checkpoint.every=50",
-    "--config.evaluations.reconstruction.every=50",
+    "--config.checkpoint.every=200",
+    "--config.evaluations.reconstruction.every=200",
 )
 XLA_FLAGS = (
     "--xla_force_host_platform_device_count=2 "

@@ -34,7 +34,7 @@ def test_decoding_codes_is_reconstructing_at_any_length(tokenizer, count):
 @pytest.mark.parametrize(
     ("variant", "size", "count"),
     [
-        *(("smoke,ibq", 32, 64), ("smoke,vq_rotation", 32, 64), ("smoke,fsq", 32, 64)),
+        *(("smoke,ibq", 32, 64), ("smoke,vq_rotation", 32, 64)),
         *(("vq_rotation", 64, 1), ("vq_rotation", 32, 16)),
     ],
 )

@@ -34,7 +34,8 @@ class Parser(argparse.ArgumentParser):
 
 # Of a run's configuration, in the programs that read data of the user's choice.
 DATA_FLAGS = {
-    r"config\.data\.(on_error|data_dir)": r"--\1",
+    r"config\.data\.(on_error|data_dir|white_point)": r"--\1",
+    r"config\.data\.train_split and eval_split to two": "--split to one",
 }
 
 
@@ -51,11 +52,13 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on_error", choices=ON_ERROR, help=text)
     text = "folder of prepared TFDS data sets; default: the run's"
     parser.add_argument("--data_dir", type=path, help=text)
+    text = "value that is white in grey images of more than 8 bits; default: the run's"
+    parser.add_argument("--white_point", type=float, help=text)
 
 
 def apply_data_flags(data, args: argparse.Namespace) -> None:
     """Changes `config.data`, the argument `data`, by the flags that are given."""
-    for name in ("on_error", "data_dir"):
+    for name in ("on_error", "data_dir", "white_point"):
         if getattr(args, name) is not None:
             data[name] = getattr(args, name)
 

@@ -94,11 +94,14 @@ def _read(path: str) -> ConfigDict:
 
 @contextlib.contextmanager
 def _importable(file: pathlib.Path) -> Iterator[None]:
-    """Lets a file import its neighbours, those here, and `configs` of this clone."""
+    """Lets a file import its neighbours, those here, and `configs` of this clone.
+
+    Its neighbours are forgotten afterwards: another file's may have the same names.
+    """
     root = file.absolute().parent
     while (root / "__init__.py").exists():  # a neighbour is configs.NAME, not NAME
         root = root.parent
-    before = list(sys.path)
+    before, known = list(sys.path), set(sys.modules)
     sys.path[:0] = [str(root), os.getcwd()]
     # Where the library is installed without its configurations, nothing is there.
     sys.path.append(str(pathlib.Path(vq_jax.__file__).parents[1]))
@@ -106,6 +109,16 @@ def _importable(file: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+        for name in set(sys.modules) - known:
+            if _is_neighbour(sys.modules[name], root):
+                del sys.modules[name]
+
+
+def _is_neighbour(module, root: pathlib.Path) -> bool:
+    """Whether a module lies below `root`, and is neither installed nor this library."""
+    file = pathlib.Path(getattr(module, "__file__", None) or "/")
+    others = (sysconfig.get_path("purelib"), pathlib.Path(vq_jax.__file__).parent)
+    return file.is_relative_to(root) and not any(map(file.is_relative_to, others))
 
 
 @contextlib.contextmanager
@@ -120,7 +133,7 @@ def _errors_of_file(path: str) -> Iterator[None]:
             f"--config={path}: no such file as {error.filename}; paths start from the "
             f"current folder, {os.getcwd()}."
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = str(error).removesuffix(".")
         if isinstance(error, ImportError):
             text += "; set PYTHONPATH to the folder that has it"
@@ -129,7 +142,7 @@ def _errors_of_file(path: str) -> Iterator[None]:
         ) from error
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Where in the configurations an error comes from, not in what they call."""
     installed = [sysconfig.get_path(name) for name in ("stdlib", "purelib")]
     others = (__file__, "<", *installed)

@@ -4,11 +4,12 @@ Runs all evaluations of the run's configuration, writes SPLIT.json and SPLIT.png
 WORKDIR/eval or OUT, and prints the table.
 """
 
+import re
 from collections.abc import Sequence
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits, outputs
+from vq_jax.cli import arguments, exits
 
 FLAGS = {
     **arguments.DATA_FLAGS,
@@ -41,7 +42,7 @@ def _evaluate(args) -> None:
     from vq_jax.inference.load import load_variables
     from vq_jax.pretrained.lpips import load_nets
     from vq_jax.training.tasks.build import build_task
-    from vq_jax.workdirs import checkpoint
+    from vq_jax.workdirs import checkpoint, files
 
     config, step = checkpoint.load_config(args.workdir)
     name = _apply_flags(config, args)
@@ -52,7 +53,7 @@ def _evaluate(args) -> None:
     task = build_task(config)
     evaluations = task.evaluations(mesh).values()
     out = args.out or epath.Path(args.workdir) / "eval"
-    out = outputs.make_folder(out, "--out")
+    out = files.make_folder(out, "--out")
     everywhere = sharding.replicated(mesh)
     state = task.model_state(jax.eval_shape(task.init, jax.random.key(0)))
     variables = load_variables(
@@ -73,7 +74,7 @@ def _apply_flags(config, args) -> str:
     data = config.data
     arguments.apply_data_flags(data, args)
     data.eval_split = args.split or data.eval_split
-    name = outputs.file_name(data.eval_split)
+    name = _file_name(data.eval_split)
     if args.data and args.data != data.source:
         data.source = args.data
         name = f"{_slug(args.data)}_{name}"
@@ -104,6 +105,11 @@ def _write(data, folder: epath.Path, name: str, step: int, reports) -> None:
         own = "" if picture == "reconstructions" else f"_{picture}"
         path = pictures.write_png(folder / f"{name}{own}.png", pixels)
         console.print(f"wrote {path} ({picture})", soft_wrap=True)
+
+
+def _file_name(text: str) -> str:
+    """`text` as the name of a file: nothing in it leads to another folder."""
+    return re.sub(r"[/\\]", "-", text).lstrip(".") or "-"
 
 
 def _slug(source: str) -> str:

@@ -21,9 +21,10 @@ BAD_INPUT, DIVERGED, SIGNALLED = 2, 3, 128
 
 # What an operating system may say of the user's disks and folders, by way on.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DENIED = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
-    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.ESTALE),
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+UNFIT = (
+    *(errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.EIO, errno.ESTALE),
 )
 
 
@@ -100,11 +101,12 @@ def clear_errors(flags: Mapping[str, str] | None = None) -> Iterator[None]:
     except FloatingPointError as error:
         fail(str(error), DIVERGED)
     except OSError as error:
-        if error.errno not in (*FULL, *DENIED):
+        if error.errno not in (*FULL, *DENIED, *UNFIT):
             raise
         place = f"{error.filename}: " if error.filename else ""
-        way_on = "make room there" if error.errno in FULL else "check its permissions"
-        fail(f"{place}{error.strerror}; {way_on}, or name another place.")
+        way_on = "make room there, or " if error.errno in FULL else ""
+        way_on = "check its permissions, or " if error.errno in DENIED else way_on
+        fail(f"{place}{error.strerror}; {way_on}name another place.")
     except KeyboardInterrupt:
         # Outside the steps, where nothing is to be saved; see training/interrupt.py.
         fail("interrupted", SIGNALLED + signal.SIGINT)

@@ -15,7 +15,7 @@ from vq_jax.cli import exits
 from vq_jax.errors import InputError
 
 FAILURE, FAREWELL = "vq_jax/failure", "vq_jax/farewell"
-FAREWELL_MS = 10_000
+FAREWELL_MS = 60_000
 POLL_SECONDS = 0.5
 
 
@@ -68,7 +68,7 @@ def ending_together() -> Iterator[None]:
         failure = {"process": rank, "code": code, "message": message}
         with contextlib.suppress(Exception):  # another was first, or all are gone
             client.key_value_set(FAILURE, json.dumps(failure))
-        watch.join(FAREWELL_MS / 1000)  # which ends this process, too
+        watch.join()  # which ends this process, too
         _exit(code)
     finally:
         finished.set()

@@ -1,7 +1,8 @@
 """Takes images of any size through a tokenizer and back, and writes them as PNG.
 
 OUT/NAME.png has the size of its image. What does not fit the stride is padded to one of
-few sizes and cropped back: the model is compiled for every size that it meets.
+few sizes and cropped back: the model is compiled for every size that it meets. Broken
+images are left out and named, and the exit code is 2 then.
 """
 
 import functools
@@ -9,15 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from etils import epath
+from ml_collections import ConfigDict
 
-from vq_jax.cli import arguments, exits, outputs
+from vq_jax.cli import arguments, exits
 from vq_jax.data import decode, transforms
 from vq_jax.data.sources import folder, photos
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_few
 
-FLAGS = {r"config\.data\.source": "--images"}
+FLAGS = {
+    r"config\.data\.source": "--images",
+    # A folder that cannot be read, of which this program has no choice.
+    r" config\.data\.on_error='skip' leaves it out\.": "",
+}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,19 +42,22 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _reconstruct(args) -> None:
+    from vq_jax.inference.load import load_workdir
     from vq_jax.inference.tokenizer import Tokenizer
+    from vq_jax.workdirs.files import make_folder
 
-    tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
-    out, console = outputs.make_folder(args.out, "--out"), exits.console()
+    trained = load_workdir(args.workdir)
+    tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
+    out, console = make_folder(args.out, "--out"), exits.console()
     compared, broken = [], []
-    for name, read in _images(args.images, out, tokenizer.channels):
+    for name, read in _images(args.images, out, trained.config.data):
         try:
             image = read()
+            recon, fitted = _through(tokenizer, image)
         except InputError as error:
-            console.print(f"left out: {error}", soft_wrap=True)
+            console.print(f"left out {name}: {error}", soft_wrap=True)
             broken.append(name)
             continue
-        recon, fitted = _through(tokenizer, image)
         shown = pictures.side_by_side(image, recon) if args.compare else recon
         path = pictures.write_png(out / f"{name}.png", shown)
         if args.compare and _embedded(args.images):
@@ -61,7 +70,7 @@ def _reconstruct(args) -> None:
         console.print(f"wrote {path} ({text})", soft_wrap=True)
     if broken:
         raise InputError(
-            f"{len(broken)} broken images are left out: {', '.join(broken[:5])}"
+            f"left out, {len(broken)} in number: {', '.join(broken[:5])}"
             f"{', …' * (len(broken) > 5)}; all others are in {out}."
         )
 
@@ -78,20 +87,28 @@ def _through(tokenizer, image: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _images(
-    spec: str, out: epath.Path, channels: int
+    spec: str, out: epath.Path, data: ConfigDict
 ) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     """(name without extension, what reads it as uint8 [h, w, c]) of each image."""
     path = epath.Path(spec)
     if _embedded(spec):
         for name, image in photos.held_out_photographs().items():
-            yield name, functools.partial(transforms.to_channels, image, channels)
+            yield name, functools.partial(transforms.to_channels, image, data.channels)
         return
     files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
     root = path.parent if path.is_file() else path
     names = [str(file.relative_to(root).with_suffix("")) for file in files]
     _check_outputs(files, [out / f"{name}.png" for name in names])
     for name, file in zip(names, files, strict=True):
-        yield name, functools.partial(decode.decode_image, file, channels=channels)
+        yield (
+            name,
+            functools.partial(
+                decode.decode_image,
+                file,
+                channels=data.channels,
+                white_point=data.white_point,
+            ),
+        )
 
 
 def _embedded(spec: str) -> bool:

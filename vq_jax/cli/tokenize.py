@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits, outputs
+from vq_jax.cli import arguments, exits
 from vq_jax.errors import InputError
 from vq_jax.inference.fit import FITS, Fit
 
@@ -45,6 +45,7 @@ def _tokenize(args) -> None:
     from vq_jax.data import codes, pipeline
     from vq_jax.inference.load import load_workdir
     from vq_jax.inference.tokenizer import Tokenizer
+    from vq_jax.workdirs.files import make_folder
 
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables)
@@ -57,7 +58,7 @@ def _tokenize(args) -> None:
     arguments.apply_data_flags(data, args)
     fit = Fit(args.fit or ("whole" if args.images else "crop"), data, tokenizer.stride)
     records = pipeline.open_records(data, split)
-    outputs.make_folder(args.out, "--out")
+    make_folder(args.out, "--out")
     exits.console().print(str(fit), soft_wrap=True)
     fitted = pipeline.each_record(data, records, fit)
     images = list(_encoded(tokenizer, fitted, data.source))

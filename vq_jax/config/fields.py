@@ -62,7 +62,7 @@ def check_known(
     today = f"config.{current_path(path.removeprefix('config.'))}"
     near = difflib.get_close_matches(name, own, n=1)
     if today != path and path.startswith("config."):
-        hint = f"; it is {today} now"
+        hint = f"; it is {today} now."
     else:
         hint = f"; did you mean {where}.{near[0]}?" if near else "."
     raise InputError(

@@ -54,6 +54,8 @@ def check_color(image: Image.Image, white_point: int | float) -> None:
             "16-bit colour is read by its high bytes, so that config.data.white_point"
             f"={white_point:g} can't act on it; save the image with 8 bits a channel."
         )
+    if image.mode == "CMYK":  # of inks, where 0 is white
+        return
     bands = image.split()[:3] if image.mode != "LA" else image.split()[:1]
     high = max(band.getextrema()[1] for band in bands)
     if 0 < high <= TWELVE_BITS >> 8:

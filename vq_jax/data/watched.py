@@ -18,6 +18,7 @@ class WatchedIterator(grain.DatasetIterator):
     def __init__(self, batches: grain.DatasetIterator, fingerprint: str, name: str):
         super().__init__(batches)
         self._batches, self._fingerprint, self._name = batches, fingerprint, name
+        self._may_be_divided = name.startswith("folder:") and not name.endswith("/all")
 
     def __next__(self) -> Any:
         return next(self._batches)
@@ -27,9 +28,15 @@ class WatchedIterator(grain.DatasetIterator):
 
     def set_state(self, state: dict[str, Any]) -> None:
         position = {key: value for key, value in state.items() if key != KEY}
-        # Checkpoints of earlier versions do not say what they are of.
-        found = state.get(KEY, self._fingerprint)
-        if found != self._fingerprint:
+        found = state.get(KEY)
+        if found is None and self._may_be_divided:
+            logging.warning(
+                "%s: the checkpoint is of a version that divided a folder without split"
+                " folders otherwise, so images that it held out may be trained on now."
+                " Folders called train and test avoid that.",
+                self._name,
+            )
+        elif found not in (None, self._fingerprint):
             logging.warning(
                 "%s has changed since the checkpoint: then %s, now %s. Training goes on"
                 " with what is there, in another order; of this epoch some images come"

@@ -27,7 +27,7 @@ class TrainedModel:
 def load_workdir(workdir: epath.PathLike) -> TrainedModel:
     """The autoencoder of a run's latest checkpoint, on the default device.
 
-    The optimizer's state is not read.
+    The optimizer's state is not restored.
 
     Raises:
         InputError: there is no checkpoint in `workdir`, or it holds no autoencoder.
@@ -52,7 +52,7 @@ def load_workdir(workdir: epath.PathLike) -> TrainedModel:
 def load_variables(
     workdir: epath.PathLike, step: int, shapes: Variables, *, averaged: bool, place
 ) -> dict:
-    """Variables for inference of a run's model; nothing else is read.
+    """Variables for inference of a run's model; nothing else is restored.
 
     Args:
         shapes: of the variables, `{"params": …}` and other collections.

@@ -114,14 +114,14 @@ class Autoencoder(nn.Module):
         return self.head(self.encoder(images, train=train), train=train)
 
 
-def _rounded(z_q: Leaf) -> Leaf:
-    """The latents as their dtype holds them, for evaluation.
+def _rounded(latents: Leaf) -> Leaf:
+    """Latents as their dtype holds them, for evaluation.
 
     A compiler may leave out a rounding to bfloat16 where float32 follows. XLA did so in
-    one of `__call__` and `decode`, and of `__call__` and `encode` for few images (jax
-    0.10, CPU), and codes gave other images.
+    some of `__call__`, `encode` and `decode` and not in the others (jax 0.10, CPU), so
+    that codes gave other images than the evaluation pass.
     """
-    precision = jnp.finfo(z_q.dtype)
-    wide = z_q.astype(jnp.float32)
+    precision = jnp.finfo(latents.dtype)
+    wide = latents.astype(jnp.float32)
     exact = lax.reduce_precision(wide, precision.nexp, precision.nmant)
-    return exact.astype(z_q.dtype)
+    return exact.astype(latents.dtype)

@@ -57,7 +57,7 @@ def perplexity(counts: Num[Array, "*c k"]) -> Float[Array, ""]:
     counts = counts.astype(jnp.float32)
     total = jnp.sum(counts, axis=-1, keepdims=True)
     probs = counts / jnp.where(total > 0, total, 1.0)
-    # 1 log 1 is 0 log 0, which would end a run under JAX_DEBUG_NANS.
+    # 1 log 1 is 0, as 0 log 0 by its limit, and no NaN arises (JAX_DEBUG_NANS).
     probs = jnp.where(probs > 0, probs, 1.0)
     return jnp.mean(jnp.exp(jnp.sum(-special.xlogy(probs, probs), axis=-1)))
 

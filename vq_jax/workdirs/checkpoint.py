@@ -179,8 +179,9 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
 def load_model_state(
     workdir: epath.PathLike, step: int, abstract_parts, *, advice: str = OTHER_VERSION
 ) -> Any:
-    """Parts of the model's TrainState at `step`; no other arrays are read.
+    """Parts of the model's TrainState at `step`; no other arrays are restored.
 
+    The digests of all arrays are compared, though, where the checkpoint has them.
     `abstract_parts` has shapes, dtypes and shardings by the name of the part, as
     {"params": …}; `advice` tells the user what to do where they do not fit.
 

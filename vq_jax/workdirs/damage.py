@@ -5,7 +5,6 @@ import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 
-import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
@@ -24,9 +23,9 @@ def reading(checkpoints: epath.Path, step: int, items: Sequence[str]) -> Iterato
     _check(checkpoints, step, items)
     try:
         yield
-    except (InputError, MemoryError, jax.errors.JaxRuntimeError):
+    except InputError:
         raise
-    except Exception as error:  # which Orbax raises where an array can't be read
+    except (KeyError, OSError, ValueError) as error:  # as Orbax and TensorStore raise
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.200}"
         what = f"can't be read ({reason})"
         raise _error(checkpoints, step, items, what) from error

@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import re
+import uuid
 from collections.abc import Iterator
 
-import jax
 from etils import epath
 from ml_collections import ConfigDict
 
@@ -31,18 +31,28 @@ def make_workdir(workdir: epath.PathLike) -> epath.Path:
             "that has one of * ? [ \\ in its name, or is not named in UTF-8; choose "
             "another."
         )
-    probe = workdir / f".write_probe_{jax.process_index()}"
+    return make_folder(workdir, "--workdir")
+
+
+def make_folder(path: epath.PathLike, flag: str) -> epath.Path:
+    """The folder that `flag` names, made if need be and known to be writable.
+
+    Raises:
+        InputError: it can't be written to.
+    """
+    folder = epath.Path(path)
+    probe = folder / f".probe-{uuid.uuid4().hex}"  # no file or link of another's
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         probe.write_text("")
         probe.unlink()
     except (OSError, ImportError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"--workdir={workdir} cannot be written to ({reason}); choose a folder of "
-            "your own."
+            f"{flag}={folder} cannot be written to ({reason}); choose a folder of your "
+            "own."
         ) from error
-    return workdir
+    return folder
 
 
 def _is_utf8(name: str) -> bool:
