@@ -79,7 +79,7 @@ def leave(signal_number: int) -> NoReturn:
 
 def fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     """Prints `error: message` to standard error and exits."""
-    console(stderr=True).print(f"error: {message}", markup=False, soft_wrap=True)
+    console(stderr=True).print(f"error: {message}", soft_wrap=True)
     sys.exit(code)
 
 

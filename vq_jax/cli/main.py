@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv if argv is None else argv
     name = argv[1] if len(argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        exits.console().print(_usage(), markup=False, soft_wrap=True)
+        exits.console().print(_usage(), soft_wrap=True)
         sys.exit(0)
     if name not in COMMANDS:
         exits.fail(f"vq-jax has no command {name!r}.\n{_usage()}")

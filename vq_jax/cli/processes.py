@@ -86,7 +86,6 @@ def _watch(client, finished: threading.Event, told: threading.Event) -> None:
     if not told.is_set():
         exits.console(stderr=True).print(
             f"error: process {failure['process']} failed: {failure['message']}",
-            markup=False,
             soft_wrap=True,
         )
     # The first process serves the others: it may not leave before they know.

@@ -1,6 +1,7 @@
 """One run at a time in a workdir."""
 
 import contextlib
+import fcntl
 import os
 import platform
 from collections.abc import Iterator
@@ -9,11 +10,6 @@ import jax
 from etils import epath
 
 from vq_jax.errors import InputError
-
-try:
-    import fcntl
-except ImportError:  # an operating system without: there, nothing is locked
-    fcntl = None
 
 
 @contextlib.contextmanager
@@ -28,7 +24,7 @@ def locked(workdir: epath.PathLike) -> Iterator[None]:
         InputError: another process has the lock; the message names it.
     """
     with contextlib.ExitStack() as stack:
-        if jax.process_index() == 0 and fcntl:
+        if jax.process_index() == 0:
             # What cannot be opened like a local file cannot be locked either.
             with contextlib.suppress(OSError):
                 _take(stack.enter_context(open(epath.Path(workdir) / ".lock", "a+")))
