@@ -101,6 +101,11 @@ def test_a_terminal_that_is_gone_takes_no_bar_down(monkeypatch):
         display.close()
 
 
+def test_a_standard_output_that_is_closed_ends_no_program(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    exits.console().print("step 1/2")
+
+
 def test_an_error_that_cannot_be_shown_keeps_its_code(closed_pipe, monkeypatch):
     monkeypatch.setattr(sys, "stderr", closed_pipe)
     with pytest.raises(SystemExit) as end:

@@ -92,9 +92,7 @@ def test_a_broken_picture_does_not_stop_the_others(call, folder, tmp_path):
     assert code == 2
     assert {path.name for path in out.iterdir()} == {"a[x].png", "c[x].png"}
     assert f"left out b[x]: {folder}/b[x].png can't be decoded" in printed
-    assert printed.endswith(
-        f"error: left out, 1 in number: b[x]; all others are in {out}.\n"
-    )
+    assert printed.endswith("error: 1 of 3 images are left out, as said above: b[x].\n")
 
 
 def test_a_link_in_the_folder_is_replaced_and_not_followed(call, folder, tmp_path):

@@ -31,8 +31,10 @@ UNFIT = (
 def console(*, stderr: bool = False) -> Console:
     """Where programs print names of files: with brackets, which are no markup, and
     with bytes that are no text. None ends because nobody can read it any more."""
-    stream = _Stream("stderr" if stderr else "stdout")
-    return Console(file=stream, highlight=False, markup=False)
+    name = "stderr" if stderr else "stdout"
+    if getattr(sys, name) is None:  # closed by what started the program
+        return Console(file=io.StringIO(), quiet=True)
+    return Console(file=_Stream(name), highlight=False, markup=False)
 
 
 class _Stream:

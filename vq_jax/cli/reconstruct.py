@@ -49,8 +49,9 @@ def _reconstruct(args) -> None:
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
     out, console = make_folder(args.out, "--out"), exits.console()
-    compared, broken = [], []
+    compared, broken, count = [], [], 0
     for name, read in _images(args.images, out, trained.config.data):
+        count += 1
         try:
             image = read()
             recon, fitted = _through(tokenizer, image)
@@ -70,8 +71,8 @@ def _reconstruct(args) -> None:
         console.print(f"wrote {path} ({text})", soft_wrap=True)
     if broken:
         raise InputError(
-            f"left out, {len(broken)} in number: {', '.join(broken[:5])}"
-            f"{', …' * (len(broken) > 5)}; all others are in {out}."
+            f"{len(broken)} of {count} images are left out, as said above: "
+            f"{', '.join(broken[:5])}{', …' * (len(broken) > 5)}."
         )
 
 
