@@ -29,6 +29,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = DEVICES
 
 import contextlib
+import functools
 import io
 import pathlib
 import subprocess
@@ -103,3 +104,13 @@ def call():
         return end.value.code, printed.getvalue()
 
     return finished
+
+
+@pytest.fixture
+def as_users():
+    """`jax.jit` as users have it; other tests compile faster, optimising less."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield functools.partial(
+        jax.jit, compiler_options={"xla_cpu_use_fusion_emitters": True}
+    )
+    jax.config.update("jax_disable_most_optimizations", True)

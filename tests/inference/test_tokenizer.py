@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from configs import quickstart
+from configs.parts.quantizers import QUANTIZERS
 from vq_jax import InputError, Tokenizer
 from vq_jax.inference import tokenizer as tokenizing
 from vq_jax.models.build import build_autoencoder
@@ -50,6 +51,26 @@ def test_decoding_codes_is_reconstructing_in_bfloat16(variant, size, count):
     tokenizer = Tokenizer(model, variables, chunk_size=64)
     recons = tokenizer.reconstruct(images)
     np.testing.assert_array_equal(tokenizer.decode(tokenizer.encode(images)), recons)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [name for name in QUANTIZERS if name != "none"])
+def test_every_family_decodes_to_its_reconstruction_in_optimised_bfloat16(
+    family, as_users
+):
+    config = quickstart.get_config(f"{family},smoke")
+    config.model.dtype = "bfloat16"
+    model = build_autoencoder(config.model, channels=3)
+    init = jax.jit(functools.partial(model.init, train=False))
+    variables = init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.integers(0, 256, (64, 32, 32, 3), np.uint8))
+    encode, decode, reconstruct = (
+        as_users(functools.partial(function, model))
+        for function in (tokenizing.encode, tokenizing.decode, tokenizing.reconstruct)
+    )
+    found = decode(variables, encode(variables, images))
+    np.testing.assert_array_equal(found, reconstruct(variables, images))
 
 
 def test_neighbours_in_a_batch_do_not_matter(tokenizer):

@@ -160,6 +160,9 @@ HOSTILE = {
     "an encrypted member": encrypted(zipped(state(tensor()))),
     "members on the same bytes": overlapping(zipped(state(tensor()), bytes(999)), 9),
     "no pickle": zipped(state(tensor())).replace(b"data.pkl", b"data.pkx"),
+    "numbers of the other byte order": (FOLDER / "torch_zip.pth")
+    .read_bytes()
+    .replace(b"little", b"bigbig"),
     "a storage without its member": zipped(state(tensor(key="1"))),
     "too much for a storage": zipped(state(tensor()), DATA + b"0"),
     "storages without data": legacy(state(tensor()), (), b""),

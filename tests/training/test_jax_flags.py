@@ -30,6 +30,17 @@ def test_what_no_run_can_train_with_is_refused_by_name(flag):
         prepare(quickstart.get_config("smoke"))
 
 
+def test_programs_that_use_a_model_refuse_what_they_cannot_do_without(call, tmp_path):
+    for name in ("evaluate", "reconstruct", "tokenize"):
+        flags = {"evaluate": (), "tokenize": (f"--out={tmp_path}",)}.get(
+            name, ("--images=photos", f"--out={tmp_path}")
+        )
+        with jax.transfer_guard_device_to_host("disallow"):
+            code, printed = call(name, f"--workdir={tmp_path}", *flags)
+        assert code == 2
+        assert f"=disallow does not go with {name}" in printed
+
+
 def test_every_refused_flag_is_one_of_jax():
     for name in jax_flags.REFUSED:
         assert hasattr(jax.config, name)

@@ -41,9 +41,11 @@ def _evaluate(args) -> None:
     from vq_jax import sharding
     from vq_jax.inference.load import load_variables
     from vq_jax.pretrained.lpips import load_nets
+    from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.training.tasks.build import build_task
     from vq_jax.workdirs import checkpoint, files
 
+    check_flags(GUARDS, "evaluate")
     config, step = checkpoint.load_config(args.workdir)
     name = _apply_flags(config, args)
     # All devices here, whatever the mesh was in training: variables are replicated.

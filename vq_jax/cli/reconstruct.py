@@ -44,8 +44,10 @@ def main(argv: Sequence[str]) -> None:
 def _reconstruct(args) -> None:
     from vq_jax.inference.load import load_workdir
     from vq_jax.inference.tokenizer import Tokenizer
+    from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.workdirs.files import make_folder
 
+    check_flags(GUARDS, "reconstruct")
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
     out, console = make_folder(args.out, "--out"), exits.console()

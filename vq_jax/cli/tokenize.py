@@ -45,8 +45,10 @@ def _tokenize(args) -> None:
     from vq_jax.data import codes, pipeline
     from vq_jax.inference.load import load_workdir
     from vq_jax.inference.tokenizer import Tokenizer
+    from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.workdirs.files import make_folder
 
+    check_flags(GUARDS, "tokenize")
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables)
     data = trained.config.data

@@ -84,6 +84,10 @@ class Tokenizer:
     """
 
     def __init__(self, model: Autoencoder, variables: dict, *, chunk_size: int = 32):
+        if not isinstance(chunk_size, int):
+            raise InputError(
+                f"chunk_size={chunk_size!r} must be an integer, 1 or more."
+            )
         check_range(chunk_size, 1, where="chunk_size")
         self.model, self.variables = model, variables
         self._chunk_size = chunk_size

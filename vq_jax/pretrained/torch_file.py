@@ -131,6 +131,9 @@ def _read_zip(content: bytes) -> dict:
         if len(pickled) != 1:
             raise pickle.UnpicklingError("it has not one member data.pkl")
         folder = pickled[0].removesuffix("data.pkl")
+        order = f"{folder}byteorder"
+        if order in archive.namelist() and archive.read(order) != b"little":
+            raise pickle.UnpicklingError("its numbers are not little-endian")
         found = reader.load(io.BytesIO(archive.read(pickled[0])))
         memory = {key: archive.read(f"{folder}data/{key}") for key in reader.storages}
     return reader.tensors(found, memory)

@@ -85,16 +85,6 @@ def test_lookup_returns_the_forward_pass_bit_for_bit(case, dtype):
         assert out.indices.max() < module.codebook_size
 
 
-@pytest.fixture
-def as_users():
-    """`jax.jit` as users have it; other tests compile faster, optimising less."""
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield functools.partial(
-        jax.jit, compiler_options={"xla_cpu_use_fusion_emitters": True}
-    )
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("case", CODED)

@@ -104,7 +104,7 @@ def test_groups_of_lfq_have_two_to_the_32_codes_without_a_table():
     [
         ("fsq", {"levels": (8, 1)}, r"levels=1 must be in \[2"),
         ("fsq", {"levels": (256,) * 4}, "product"),
-        ("lfq", {"num_bits": 31}, r"num_bits=31 must be in \[1, 30\]"),
+        ("lfq", {"num_bits": 25}, r"num_bits=25 must be in \[1, 24\]"),
         ("bsq", {"scale": 2.0}, "must be 1 for 'bsq'"),
     ],
 )

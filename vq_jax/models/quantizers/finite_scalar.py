@@ -38,7 +38,7 @@ class FiniteScalarQuantizer(base.Quantizer):
     def setup(self):
         super().setup()
         where = "config.model.quantizer.levels (their product)"
-        checks.check_range(self.codebook_size, 2, 2**31 - 1, where=where)
+        checks.check_range(self.codebook_size, 2, 2**24, where=where)
 
     @property
     def codebook_size(self) -> int:

@@ -23,7 +23,7 @@ class LookupFreeQuantizer(base.Quantizer):
     (`ops/entropy.py: bit_entropies`).
 
     Attributes:
-        num_bits: channels of `z_e`; there are 2^num_bits codes, at most 2^30. For more,
+        num_bits: channels of `z_e`; there are 2^num_bits codes, at most 2^24. For more,
             use several heads: quantizer "product".
         scale: absolute value of each channel of a code.
         bit_order: whether the first channel is the least significant bit of an index,
@@ -36,7 +36,7 @@ class LookupFreeQuantizer(base.Quantizer):
         entropy_group_bits: bits in a group; memory grows as 2^bits.
     """
 
-    num_bits: Annotated[int, ranges.Range(1, 30)] = 10
+    num_bits: Annotated[int, ranges.Range(1, 24)] = 10
     scale: ranges.Positive = 1.0
     bit_order: digits.Order = "little"
     commitment_weight: ranges.Weight = 0.25
