@@ -1,6 +1,5 @@
 """Two processes on this machine, of two simulated devices each, train one run."""
 
-import json
 import signal
 import socket
 
@@ -9,6 +8,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
+
+from vq_jax.testing.runs import logged
 
 NUM_STEPS = 400  # room to be stopped in
 SMOKE = "--config=configs/quickstart.py:smoke"
@@ -67,14 +68,6 @@ def _wait_for_steps(process):
             return
 
 
-def _records(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if not k.startswith("perf/")}
-        for line in lines
-    ]
-
-
 def _final_state(workdir):
     path = workdir / "checkpoints" / str(NUM_STEPS) / "state"
     handler = ocp.PyTreeCheckpointHandler()
@@ -105,7 +98,7 @@ def test_a_signal_to_one_saves_in_all_and_they_go_on_to_the_same_bits(launch, tm
     found, wanted = (_final_state(tmp_path / name) for name in ("stopped", "whole"))
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     jax.tree.map(np.testing.assert_array_equal, found, wanted)
-    assert _records(tmp_path / "stopped") == _records(tmp_path / "whole")
+    assert logged(tmp_path / "stopped") == logged(tmp_path / "whole")
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """A run that was interrupted ends where an uninterrupted one does, bit for bit."""
 
 import functools
-import json
 import random
 import signal
 import time
@@ -10,6 +9,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+
+from vq_jax.testing.runs import logged
 
 NUM_STEPS = 40
 SHARED = (
@@ -35,14 +36,6 @@ FLAGS = {
         *SHARED,
     ),
 }
-
-
-def _records(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if not k.startswith("perf/")}
-        for line in lines
-    ]
 
 
 def _final_state(workdir):
@@ -81,7 +74,7 @@ def _assert_same(workdir, expected):
     found, wanted = _final_state(workdir), _final_state(expected)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     jax.tree.map(np.testing.assert_array_equal, found, wanted)
-    assert _records(workdir) == _records(expected)
+    assert logged(workdir) == logged(expected)
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ def eval_batches(
         records = open_records(data_config, split)
     num_records = min(len(records), limit or len(records))
     num_batches = -(-num_records // batch_size)
-    transform = _eval_transform(data_config)
+    transform = eval_transform(data_config)
     empty = _padding(data_config)
 
     def element(position: int) -> dict:
@@ -236,7 +236,7 @@ def _images(
     data_config: ConfigDict, records: Records, indices: Iterable[int]
 ) -> Iterator[np.ndarray]:
     """Those of the records that are not broken, as in evaluation."""
-    transform = _eval_transform(data_config)
+    transform = eval_transform(data_config)
     for index in indices:
         record = records[index]
         if record is not None:
@@ -276,7 +276,8 @@ def _mark_flags_parsed() -> None:
         flags.FLAGS.mark_as_parsed()
 
 
-def _eval_transform(data_config: ConfigDict) -> EvalTransform:
+def eval_transform(data_config: ConfigDict) -> EvalTransform:
+    """What evaluations do to an image."""
     return EvalTransform(
         image_size=data_config.image_size,
         channels=data_config.channels,

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vq_jax.config.checks import check_choice
-from vq_jax.data import transforms
+from vq_jax.data import pipeline, transforms
 from vq_jax.data.sources import Record
 from vq_jax.inference.padding import pad_to_multiple
 
@@ -59,14 +59,7 @@ class Fit:
         return f"whole images, {scaled}{padded}"
 
     def _crop(self, record: Record) -> np.ndarray:
-        data = self.data
-        crop = transforms.EvalTransform(
-            image_size=data.image_size,
-            channels=data.channels,
-            resize=data.resize,
-            kernel=data.kernel,
-        )
-        return crop(record)["image"]
+        return pipeline.eval_transform(self.data)(record)["image"]
 
     def _whole(self, record: Record) -> np.ndarray:
         data, image = self.data, record["image"]

@@ -7,7 +7,6 @@ evaluates, shows a picture, warns, saves, resumes and is refused as a tokenizer.
 import dataclasses
 import io
 import itertools
-import json
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +25,7 @@ from vq_jax.evaluation.base import Evaluation, Report, Subject
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
+from vq_jax.testing.runs import logged
 from vq_jax.training import optim, run
 from vq_jax.training.alarms import PATIENCE, Sign
 from vq_jax.training.state import TrainState
@@ -165,14 +165,6 @@ def _train(config, workdir):
     return printed.getvalue()
 
 
-def _logged(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if not k.startswith("perf/")}
-        for line in lines
-    ]
-
-
 def test_it_trains_evaluates_warns_and_shows_its_pictures(folder, tmp_path):
     printed = _train(_config(folder), tmp_path)
     assert "classifier  2307 parameters" in printed
@@ -180,9 +172,9 @@ def test_it_trains_evaluates_warns_and_shows_its_pictures(folder, tmp_path):
     assert f"step {2 * PATIENCE} · ALARM slow: it still learns." in printed
     assert "step 24/24 · loss" in printed
     assert " accuracy " in printed
-    logged = _logged(tmp_path)
+    records = logged(tmp_path)
     name = "eval/train/accuracy"
-    found = {line["step"]: line[name] for line in logged if name in line}
+    found = {line["step"]: line[name] for line in records if name in line}
     assert set(found) == {12, 24}
     assert found[24] > 0.9
     assert (tmp_path / "images" / "first_images_0000024.png").exists()
@@ -195,7 +187,7 @@ def test_it_resumes_bit_for_bit(folder, tmp_path):
     half.num_steps = 12
     _train(half, parts)
     assert "12 -> 24" in _train(_config(folder), parts)
-    assert _logged(parts) == _logged(whole)
+    assert logged(parts) == logged(whole)
 
 
 def test_a_misspelt_field_of_its_own_is_an_error(folder, tmp_path):
@@ -223,7 +215,7 @@ def test_an_evaluation_that_fails_costs_no_step_and_is_made_up_for(
             _train(_config(folder), parts)
         assert (parts / "checkpoints" / str(step)).exists()
     assert "Finished 24 steps" in _train(_config(folder), parts)
-    assert _logged(parts) == _logged(whole)
+    assert logged(parts) == logged(whole)
     assert "has finished 24 steps already" in _train(_config(folder), parts)
     assert next(calls) == 4
 
