@@ -17,7 +17,7 @@ from vq_jax.config.fields import check_section
 from vq_jax.data import transforms, workers
 from vq_jax.data.records import ON_ERROR, Records
 from vq_jax.data.sources import Record, open_source
-from vq_jax.data.transforms import EvalTransform, TrainTransform
+from vq_jax.data.transforms import TrainTransform, eval_transform
 from vq_jax.data.watched import WatchedIterator
 from vq_jax.errors import InputError
 
@@ -274,16 +274,6 @@ def _mark_flags_parsed() -> None:
     """Grain's workers read absl flags, which notebooks and tests never parse."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
-
-
-def eval_transform(data_config: ConfigDict) -> EvalTransform:
-    """What evaluations do to an image."""
-    return EvalTransform(
-        image_size=data_config.image_size,
-        channels=data_config.channels,
-        resize=data_config.resize,
-        kernel=data_config.kernel,
-    )
 
 
 def _train_transform(data_config: ConfigDict) -> TrainTransform:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import UInt8
+from ml_collections import ConfigDict
 from PIL import Image
 
 from vq_jax.config.checks import check_choice, check_range
@@ -212,3 +213,13 @@ def _room(image: Pixels, size: int) -> tuple[int, int]:
 
 def _window(image: Pixels, top: int, left: int, size: int) -> Pixels:
     return image[top : top + size, left : left + size]
+
+
+def eval_transform(data_config: ConfigDict) -> EvalTransform:
+    """What evaluations do to an image, by `config.data`."""
+    return EvalTransform(
+        image_size=data_config.image_size,
+        channels=data_config.channels,
+        resize=data_config.resize,
+        kernel=data_config.kernel,
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vq_jax.config.checks import check_choice
-from vq_jax.data import pipeline, transforms
+from vq_jax.data import transforms
 from vq_jax.data.sources import Record
 from vq_jax.inference.padding import pad_to_multiple
 
@@ -59,7 +59,7 @@ class Fit:
         return f"whole images, {scaled}{padded}"
 
     def _crop(self, record: Record) -> np.ndarray:
-        return pipeline.eval_transform(self.data)(record)["image"]
+        return transforms.eval_transform(self.data)(record)["image"]
 
     def _whole(self, record: Record) -> np.ndarray:
         data, image = self.data, record["image"]
