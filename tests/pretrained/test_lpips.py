@@ -76,7 +76,7 @@ def test_another_file_in_the_package_is_an_error(folder, monkeypatch):
 
 def test_an_unknown_net_lists_the_choices():
     with pytest.raises(InputError, match=r"no net 'vgg'; choose from \['alexnet'"):
-        lpips.load_nets(["vgg"])
+        lpips.load_lpips("vgg")
 
 
 def test_a_negative_head_is_an_error():

@@ -33,8 +33,8 @@ def test_it_takes_a_state_and_gives_what_the_step_gives(setup):
 
 
 def test_it_needs_no_weights_of_pretrained_networks():
-    from vq_jax.pretrained.lpips import load_lpips, net_shapes
+    from vq_jax.pretrained.lpips import load_lpips, lpips_shapes
 
     real = jax.tree.map(lambda x: (x.shape, x.dtype), load_lpips("alexnet"))
-    shapes = net_shapes(["alexnet"])["alexnet"]
+    shapes = lpips_shapes("alexnet")
     assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == real

@@ -40,7 +40,7 @@ def _evaluate(args) -> None:
 
     from vq_jax import sharding
     from vq_jax.inference.load import load_variables
-    from vq_jax.pretrained.lpips import load_nets
+    from vq_jax.pretrained.nets import load
     from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.training.tasks.build import build_task
     from vq_jax.workdirs import checkpoint, files
@@ -65,8 +65,8 @@ def _evaluate(args) -> None:
         averaged=bool(state.ema_params),
         place=everywhere,
     )
-    names = {net for evaluation in evaluations for net in evaluation.nets}
-    nets = jax.device_put(load_nets(names), everywhere)
+    nets = {k: net for evaluation in evaluations for k, net in evaluation.nets.items()}
+    nets = jax.device_put(load(nets), everywhere)
     reports = [evaluation(variables, nets) for evaluation in evaluations]
     _write(config.data, out, name, step, reports)
 

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from vq_jax import sharding
 from vq_jax.config import ranges
 from vq_jax.data import pipeline
+from vq_jax.pretrained.nets import Net
 from vq_jax.typing import Variables
 
 
@@ -81,14 +82,17 @@ class Evaluation(abc.ABC):
         every: interval in training steps; 0 is once, after the last one.
     """
 
+    SUBJECT: ClassVar[type] = Subject
+    """What this kind evaluates: a Subject, or a class derived from it."""
+
     subject: Subject
     where: str
     every: ranges.Steps = 0
 
     @property
-    def nets(self) -> tuple[str, ...]:
-        """Names of the pretrained networks whose parameters a call needs."""
-        return ()
+    def nets(self) -> dict[str, Net]:
+        """The pretrained networks whose parameters a call needs, by name."""
+        return {}
 
     @abc.abstractmethod
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:

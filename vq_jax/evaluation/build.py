@@ -4,10 +4,18 @@ from ml_collections import ConfigDict
 
 from vq_jax.config.fields import check_known
 from vq_jax.config.tables import from_section
+from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation, Subject
+from vq_jax.evaluation.likelihood import Likelihood
 from vq_jax.evaluation.reconstruction import Reconstruction, ReconstructionPictures
+from vq_jax.evaluation.samples import Samples
 
-EVALUATIONS = {"pictures": ReconstructionPictures, "reconstruction": Reconstruction}
+EVALUATIONS = {
+    "likelihood": Likelihood,
+    "pictures": ReconstructionPictures,
+    "reconstruction": Reconstruction,
+    "samples": Samples,
+}
 
 
 def build_evaluations(config: ConfigDict, subject: Subject) -> dict[str, Evaluation]:
@@ -20,5 +28,10 @@ def build_evaluations(config: ConfigDict, subject: Subject) -> dict[str, Evaluat
     for name, section in config.evaluations.items():
         check_known(name, EVALUATIONS, "config.evaluations")
         kind, where = EVALUATIONS[name], f"config.evaluations.{name}"
+        if not isinstance(subject, kind.SUBJECT):
+            raise InputError(
+                f"{where} does not evaluate a run of config.task={config.task!r}; "
+                "leave that section out."
+            )
         made[name] = from_section(kind, section, where, subject=subject, where=where)
     return made

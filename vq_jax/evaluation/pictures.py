@@ -26,6 +26,15 @@ def comparison_grid(
     return np.concatenate(rows, axis=0)
 
 
+def grid(
+    images: UInt8[np.ndarray, "n h w c"], columns: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The images in rows of `columns`, white where the last row has none."""
+    starts = range(0, len(images), columns)
+    rows = [_row(images[start : start + columns], columns) for start in starts]
+    return np.concatenate(rows, axis=0)
+
+
 def side_by_side(*images: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Pictures of one size next to each other."""
     return _row(np.stack(images), len(images))

@@ -21,6 +21,7 @@ from vq_jax.metrics.ssim import WINDOW_SIZE
 from vq_jax.models.perceptual.lpips import NETS
 from vq_jax.ops import images as image_ops
 from vq_jax.ops.code_usage import bits_per_pixel
+from vq_jax.pretrained.lpips import lpips_nets
 from vq_jax.typing import Variables
 
 
@@ -56,8 +57,8 @@ class Reconstruction(Evaluation):
             )
 
     @property
-    def nets(self) -> tuple[str, ...]:
-        return tuple(self.lpips)
+    def nets(self):
+        return lpips_nets(self.lpips)
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         batches = self.subject.batches(self.batch_size, limit=self.max_images or None)

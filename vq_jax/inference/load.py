@@ -2,14 +2,20 @@
 
 import dataclasses
 import functools
+import hashlib
+import json
 
 import jax
+import jax.numpy as jnp
 from etils import epath
 from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_autoencoder
+from vq_jax.ops.token_layout import TokenLayout
+from vq_jax.pretrained import cache
+from vq_jax.pretrained.nets import Net
 from vq_jax.typing import Variables
 from vq_jax.workdirs import checkpoint
 
@@ -24,10 +30,69 @@ class TrainedModel:
     step: int
 
 
-def load_workdir(workdir: epath.PathLike) -> TrainedModel:
-    """The autoencoder of a run's latest checkpoint, on the default device.
+@dataclasses.dataclass(frozen=True)
+class SavedTokenizer:
+    """The autoencoder of a run's latest checkpoint, of which no array is read yet.
 
-    The optimizer's state is not restored.
+    Attributes:
+        workdir: folder of the run.
+        model: the autoencoder.
+        config: the configuration of the run.
+        step: that of the checkpoint.
+    """
+
+    workdir: epath.Path
+    model: Autoencoder
+    config: ConfigDict
+    step: int
+
+    @property
+    def layout(self) -> TokenLayout:
+        """How the codes of an image of the training's size lie."""
+        size = self.config.data.image_size
+        return self.model.token_layout(size, size)
+
+    def shapes(self) -> dict:
+        """Shapes and dtypes of the variables."""
+        size, channels = self.config.data.image_size, self.config.data.channels
+        images = jax.ShapeDtypeStruct((1, size, size, channels), "float32")
+        init = functools.partial(self.model.init, train=False)
+        return jax.eval_shape(init, jax.random.key(0), images)
+
+    def zeros(self) -> dict:
+        """Variables of the right shapes, all 0: what a model is initialised with."""
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.shapes())
+
+    def load(self) -> dict:
+        """The variables for inference, on the default device; read once."""
+        return self._variables
+
+    @property
+    def net(self) -> Net:
+        """The tokenizer as a pretrained network."""
+        return Net(self.shapes, self.load)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model and its variables: the same for the same codes."""
+        leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(self.load()))
+        arrays = {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
+        model = json.dumps(self.config.model.to_dict(), sort_keys=True)
+        return hashlib.sha256(f"{model}\n{cache.digest(arrays)}".encode()).hexdigest()
+
+    @functools.cached_property
+    def _variables(self) -> dict:
+        return load_variables(
+            self.workdir,
+            self.step,
+            self.shapes(),
+            averaged=self.config.ema_decay > 0,
+            place=jax.sharding.SingleDeviceSharding(jax.local_devices()[0]),
+        )
+
+
+def open_workdir(workdir: epath.PathLike) -> SavedTokenizer:
+    """The autoencoder of a run's latest checkpoint; only its configuration is read.
 
     Raises:
         InputError: there is no checkpoint in `workdir`, or it holds no autoencoder.
@@ -39,14 +104,19 @@ def load_workdir(workdir: epath.PathLike) -> TrainedModel:
             "autoencoder; name the workdir of a tokenizer."
         )
     model = build_autoencoder(config.model, channels=config.data.channels)
-    size = config.data.image_size
-    images = jax.ShapeDtypeStruct((1, size, size, config.data.channels), "float32")
-    init = functools.partial(model.init, train=False)
-    shapes = jax.eval_shape(init, jax.random.key(0), images)
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    averaged = config.ema_decay > 0
-    variables = load_variables(workdir, step, shapes, averaged=averaged, place=device)
-    return TrainedModel(model, variables, config, step)
+    return SavedTokenizer(epath.Path(workdir), model, config, step)
+
+
+def load_workdir(workdir: epath.PathLike) -> TrainedModel:
+    """The autoencoder of a run's latest checkpoint, on the default device.
+
+    The optimizer's state is not restored.
+
+    Raises:
+        InputError: there is no checkpoint in `workdir`, or it holds no autoencoder.
+    """
+    saved = open_workdir(workdir)
+    return TrainedModel(saved.model, saved.load(), saved.config, saved.step)
 
 
 def load_variables(

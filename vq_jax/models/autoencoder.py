@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers.base import Quantizer, QuantizerOutput
 from vq_jax.ops.likelihoods import Likelihood
+from vq_jax.ops.token_layout import TokenLayout
 from vq_jax.typing import Leaf
 
 
@@ -73,6 +74,19 @@ class Autoencoder(nn.Module):
                 quantizer is for another size.
         """
         return self.quantizer.tokens_shape(*self.grid_size(height, width))
+
+    def token_layout(self, height: int, width: int) -> TokenLayout:
+        """How the code indices of one image of this size lie.
+
+        Raises:
+            InputError: as `tokens_shape`.
+        """
+        grid = self.grid_size(height, width)
+        return TokenLayout(
+            shape=self.quantizer.tokens_shape(*grid),
+            grids=self.quantizer.token_grids(*grid),
+            codebook_size=self.quantizer.codebook_size,
+        )
 
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool

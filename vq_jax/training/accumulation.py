@@ -13,17 +13,23 @@ CODE_COUNTS = "code_counts"
 SUMMED = (base.STATISTICS, CODE_COUNTS)
 
 
-def accumulate(gradients: Callable, images, keys: Mapping, parts: int):
-    """`gradients(images, keys) -> (means, recorded, metrics)` over parts of a batch.
+def accumulate(gradients: Callable, batch, keys: Mapping, parts: int):
+    """`gradients(batch, keys) -> (means, recorded, metrics)` over parts of a batch.
+
+    `batch` is an array, or a tree of arrays, whose first axis is that of the images.
 
     Means and metrics are averaged over the parts. Of what was recorded for the update
     of a codebook, statistics and code counts are summed, and candidates for restarts
     are those of the last part. Each part has keys of its own.
     """
     if parts == 1:
-        return gradients(images, keys)
-    # Strided parts, so that every device keeps its own rows.
-    images = images.reshape(-1, parts, *images.shape[1:]).swapaxes(0, 1)
+        return gradients(batch, keys)
+
+    def cut(array):
+        # Strided parts, so that every device keeps its own rows.
+        return array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1)
+
+    batch = jax.tree.map(cut, batch)
 
     def body(carry, xs):
         part, index = xs
@@ -32,13 +38,14 @@ def accumulate(gradients: Callable, images, keys: Mapping, parts: int):
         new = (means, select(recorded, SUMMED), metrics)
         return jax.tree.map(jnp.add, carry, new), recorded.get(base.CANDIDATES, {})
 
-    shapes = jax.eval_shape(gradients, images[0], keys)
+    first = jax.tree.map(lambda array: array[0], batch)
+    shapes = jax.eval_shape(gradients, first, keys)
     zeros = jax.tree.map(
         lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
         (shapes[0], select(shapes[1], SUMMED), shapes[2]),
     )
     (means, statistics, metrics), candidates = jax.lax.scan(
-        body, zeros, (images, jnp.arange(parts))
+        body, zeros, (batch, jnp.arange(parts))
     )
     means, metrics = jax.tree.map(lambda leaf: leaf / parts, (means, metrics))
     last = jax.tree.map(lambda leaf: leaf[-1], candidates)

@@ -3,7 +3,7 @@
 import jax
 
 from vq_jax import sharding
-from vq_jax.pretrained.lpips import net_shapes
+from vq_jax.pretrained import nets
 from vq_jax.training.setup import Setup
 
 
@@ -24,5 +24,5 @@ def compile_step(setup: Setup) -> jax.stages.Compiled:
     )
     key = jax.eval_shape(lambda: jax.random.key(0))
     return step.lower(
-        setup.abstract_state, task.abstract_batch, key, net_shapes(task.nets)
+        setup.abstract_state, task.abstract_batch, key, nets.shapes(task.nets)
     ).compile()

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from rich.console import Console
 
 from vq_jax import sharding
-from vq_jax.pretrained.lpips import load_nets
+from vq_jax.pretrained.nets import load
 from vq_jax.training import header, hooks, loop, memory, rng
 from vq_jax.training.alarms import Alarms
 from vq_jax.training.compiled import compile_step
@@ -42,14 +42,14 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
     setup = prepare(config)
     memory.check_fits(setup.abstract_state)
     console.quiet = console.quiet or jax.process_index() > 0
-    nets = load_nets(setup.nets)
+    nets = load(setup.nets)
     workdir = files.make_workdir(workdir)
     batches = _batches(setup)
     with (
         contextlib.closing(batches),  # ends worker processes, where there are any
         locked(workdir),
         contextlib.closing(
-            Checkpointer(workdir, config, setup.task.model_path)
+            Checkpointer(workdir, config, setup.task.model_path, setup.task.origin)
         ) as checkpointer,
     ):
         state = _restore_or_initialise(setup, checkpointer, batches, console)

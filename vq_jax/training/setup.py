@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from vq_jax import sharding
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
+from vq_jax.pretrained.nets import Net
 from vq_jax.training.jax_flags import check_flags
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.build import build_task, check_fields
@@ -33,10 +34,12 @@ class Setup:
     abstract_state: Any
 
     @property
-    def nets(self) -> set[str]:
-        """Names of all pretrained networks that the run needs."""
-        of_evaluations = (e.nets for e in self.evaluations.values())
-        return set(self.task.nets).union(*of_evaluations)
+    def nets(self) -> dict[str, Net]:
+        """All pretrained networks that the run needs, by name."""
+        nets = dict(self.task.nets)
+        for evaluation in self.evaluations.values():
+            nets.update(evaluation.nets)
+        return nets
 
     @property
     def shardings(self):

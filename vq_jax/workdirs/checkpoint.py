@@ -1,5 +1,6 @@
 """Checkpoints: state, data iterator and configuration, written together by Orbax."""
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import grain
@@ -23,6 +24,7 @@ FREE_FIELDS = (
     "checkpoint",
     "evaluations",
     "log_every",
+    "sampling",
     "usage_window",
     "data.on_error",
     "data.data_dir",
@@ -55,11 +57,23 @@ class Checkpointer:
     checkpoint or one that nobody sees. It has digests, so that whatever reads a
     checkpoint reads its bytes twice. `model_path` says where in the state the
     TrainState of the model lies that others may use; "" where the state is that.
+    `origin` names what the model was made for, as the tokenizer of a prior, by its
+    digest.
     """
 
-    def __init__(self, workdir: epath.PathLike, config: ConfigDict, model_path: str):
-        self._config = config.to_dict()
-        self._card = {"vq_jax": vq_jax.__version__, "model_path": model_path}
+    def __init__(
+        self,
+        workdir: epath.PathLike,
+        config: ConfigDict,
+        model_path: str,
+        origin: Mapping[str, str] | None = None,
+    ):
+        self._config, self._origin = config.to_dict(), dict(origin or {})
+        self._card = {
+            "vq_jax": vq_jax.__version__,
+            "model_path": model_path,
+            **self._origin,
+        }
         options = ocp.CheckpointManagerOptions(
             max_to_keep=config.checkpoint.keep,
             keep_period=config.checkpoint.keep_every or None,
@@ -106,6 +120,7 @@ class Checkpointer:
         """
         manager, step = self._manager, self.latest_step
         _check_same_config(_read_config(manager, step), self._config, manager.directory)
+        _check_origin(_read_card(manager, step), self._origin, manager.directory)
         with _reading(manager, step, STATE, DATA):
             _check_processes(manager.directory / str(step) / DATA)
             wanted = _shapes(abstract_state)
@@ -174,6 +189,12 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
     with _open(workdir) as manager:
         step = manager.latest_step()
         return ConfigDict(_read_config(manager, step)), step
+
+
+def check_origin(workdir: epath.PathLike, step: int, origin: Mapping[str, str]) -> None:
+    """Raises InputError where a model was made for another origin than this one."""
+    with _open(workdir) as manager:
+        _check_origin(_read_card(manager, step), origin, manager.directory)
 
 
 def load_model_state(
@@ -313,6 +334,16 @@ def _no_run(workdir: epath.Path) -> str:
         f"{workdir} holds no checkpoint; train first: python train.py "
         f"--config=configs/quickstart.py --workdir={workdir}"
     )
+
+
+def _check_origin(card: dict, origin: Mapping[str, str], where: epath.Path) -> None:
+    for name, digest in origin.items():
+        if card.get(name) != digest:
+            raise InputError(
+                f"{where} was made with another {name} than that of config.{name}: "
+                f"there {card.get(name, 'none')}, here {digest}. Name the {name} that "
+                "it was made with, or train anew in another --workdir."
+            )
 
 
 def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:

@@ -34,8 +34,6 @@ class IdxSource:
         InputError: Unknown split, missing files, or files with another content.
     """
 
-    classes = ()
-
     def __init__(self, path: str, split: str):
         self.name, self.split, self.path = f"idx:{path}", split, path
         if split not in PREFIXES:
@@ -58,6 +56,9 @@ class IdxSource:
                 f"{labels} has {len(self.labels)} labels for the {len(self.images)}"
                 f" images of {images}; the two files do not belong together."
             )
+        has_labels = labels is not None and len(self.labels)
+        numbers = range(int(self.labels.max()) + 1 if has_labels else 0)
+        self.classes = tuple(map(str, numbers))
         count, height, width, _ = self.images.shape
         self.description = (
             f"{self.name}/{split}: {count} grey images {height} x {width}"

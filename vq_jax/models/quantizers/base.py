@@ -84,6 +84,13 @@ class Quantizer(nn.Module):
         """Shape of the indices of one image whose latents are a grid of this size."""
         return (height, width)
 
+    def token_grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """Height and width of each level of the indices of one image, coarse to fine.
+
+        Product heads and residual levels are levels, which all have the grid's size.
+        """
+        return ((height, width),)
+
     @property
     def hard_in_training(self) -> bool:
         """Whether `z_q` has codes in training too, and not mixtures of codes."""

@@ -54,6 +54,9 @@ class ComposedQuantizer(base.Quantizer):
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
         return self.template.tokens_shape(height, width)
 
+    def token_grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        return self.template.token_grids(height, width)
+
 
 class RepeatedQuantizer(ComposedQuantizer):
     """Several copies of an inner quantizer, for a family to divide `z_e` between.
@@ -86,6 +89,9 @@ class RepeatedQuantizer(ComposedQuantizer):
     def tokens_shape(self, height: int, width: int) -> tuple[int, ...]:
         inner = self.template.tokens_shape(height, width)
         return (*inner[:2], self._count, *inner[2:])
+
+    def token_grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        return self.template.token_grids(height, width) * self._count
 
     def update(self) -> None:
         for module in getattr(self, self.AXIS):

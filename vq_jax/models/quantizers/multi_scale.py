@@ -80,6 +80,10 @@ class MultiScaleQuantizer(ComposedQuantizer):
             )
         return (sum(scale**2 for scale in self.scales),)
 
+    def token_grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        self.tokens_shape(height, width)
+        return tuple((scale, scale) for scale in self.scales)
+
     def __call__(self, z_e: base.Latents, *, train: bool) -> base.QuantizerOutput:
         self.tokens_shape(*z_e.shape[1:3])
         z = z_e.astype(jnp.float32)

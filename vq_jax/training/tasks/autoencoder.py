@@ -15,6 +15,7 @@ from vq_jax.evaluation.build import build_evaluations
 from vq_jax.losses.objective import LossFields, PerceptualFields, build_objective
 from vq_jax.models.build import ModelFields, build_autoencoder
 from vq_jax.models.quantizers.base import STATE as CODEBOOK
+from vq_jax.pretrained.lpips import lpips_nets
 from vq_jax.training import optim, warm_start
 from vq_jax.training.alarms import Sign
 from vq_jax.training.autoencoder_trainer import AutoencoderTrainer
@@ -64,8 +65,8 @@ class AutoencoderTask(Task):
         )
 
     @property
-    def nets(self) -> tuple[str, ...]:
-        return self.objective.nets
+    def nets(self):
+        return lpips_nets(self.objective.nets)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

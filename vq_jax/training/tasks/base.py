@@ -15,6 +15,7 @@ from vq_jax.config import ranges
 from vq_jax.data.pipeline import DataFields
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
+from vq_jax.pretrained.nets import Net
 from vq_jax.sharding import MeshFields
 from vq_jax.training.alarms import Sign
 from vq_jax.training.optim import OptimFields
@@ -82,9 +83,14 @@ class Task(abc.ABC):
         return getattr(state, self.model_path) if self.model_path else state
 
     @property
-    def nets(self) -> tuple[str, ...]:
-        """Names of the pretrained networks whose parameters `step` is called with."""
-        return ()
+    def nets(self) -> dict[str, Net]:
+        """The pretrained networks whose parameters `step` is called with, by name."""
+        return {}
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Name -> digest of what the model is made for, as its tokenizer; reads it."""
+        return {}
 
     @property
     @abc.abstractmethod

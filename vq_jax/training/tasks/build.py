@@ -8,8 +8,13 @@ from vq_jax.errors import InputError
 from vq_jax.training.tasks.adversarial import AdversarialTask
 from vq_jax.training.tasks.autoencoder import AutoencoderTask
 from vq_jax.training.tasks.base import Task
+from vq_jax.training.tasks.prior import PriorTask
 
-TASKS = {"adversarial": AdversarialTask, "autoencoder": AutoencoderTask}
+TASKS = {
+    "adversarial": AdversarialTask,
+    "autoencoder": AutoencoderTask,
+    "prior": PriorTask,
+}
 
 
 def build_task(config: ConfigDict) -> Task:

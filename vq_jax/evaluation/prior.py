@@ -1,0 +1,46 @@
+"""What evaluations of a prior are given."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import jax
+
+from vq_jax import sharding
+from vq_jax.evaluation.base import Subject
+from vq_jax.inference.code_data import CodeData
+from vq_jax.inference.load import SavedTokenizer
+from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.ops.sampling import Sampling
+from vq_jax.pretrained.nets import Net
+from vq_jax.typing import Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorSubject(Subject):
+    """A prior, whose variables an evaluation is called with, and what it needs.
+
+    Attributes:
+        tokenizer: what it is a prior of.
+        code_data: the codes of the splits.
+        sampling: how codes are drawn.
+    """
+
+    tokenizer: SavedTokenizer
+    code_data: CodeData
+    sampling: Sampling
+
+    @property
+    def nets(self) -> dict[str, Net]:
+        """The tokenizer."""
+        return {TOKENIZER: self.tokenizer.net}
+
+    def code_batches(
+        self, split: str, batch_size: int, *, limit: int | None = None
+    ) -> Iterator[dict[str, jax.Array]]:
+        """What `code_data.codes` takes, with "label" and "mask"; global arrays."""
+        batches = self.code_data.eval_batches(split, batch_size=batch_size, limit=limit)
+        return (sharding.global_batch(batch, self.mesh) for batch in batches)
+
+    def variables(self, variables: Variables, nets: Mapping) -> Variables:
+        """All that the prior is applied with."""
+        return {**variables, TOKENIZER: nets[TOKENIZER]}

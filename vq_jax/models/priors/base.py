@@ -1,0 +1,121 @@
+"""The contract that all priors fulfil, and the base class that states it."""
+
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+from jaxtyping import Array, Float, Int, Key
+
+from vq_jax.config import ranges
+from vq_jax.errors import InputError
+from vq_jax.ops.sampling import Sampling
+from vq_jax.ops.token_layout import Codes, TokenLayout
+from vq_jax.typing import Leaf
+
+STREAMS = ("class", "corruption", "dropout")
+"""Random streams of `loss`: classes left out, codes masked or changed, dropout."""
+
+TOKENIZER = "tokenizer"
+"""Collection with the variables of the tokenizer. Whoever applies a prior adds it; they
+are never trained, and part of no checkpoint."""
+
+NO_CLASS = -1
+"""The label of an image whose class is not to be used."""
+
+
+@struct.dataclass
+class PriorOutput:
+    """What a training pass returns."""
+
+    loss: Leaf  # float32 []: what training minimises
+    metrics: Leaf  # dict: name -> float32 []; unweighted, for logs only
+
+
+@struct.dataclass
+class Known:
+    """Codes that a sample keeps."""
+
+    codes: Leaf  # int32 [b, *tokens]
+    mask: Leaf  # bool [b, *tokens]: True where the code is kept
+
+
+class Prior(nn.Module):
+    """Base class of all priors: a distribution over the codes of an image.
+
+    A family adds
+
+    * `loss(codes, labels) -> PriorOutput`, a training pass, which draws from STREAMS;
+    * `log_prob(codes, labels) -> float32 [b]`, nats of all codes of an image together.
+      It is deterministic, and that of a row does not depend on the other rows. Where
+      `likelihood` is "bound" it is a lower bound on the log-probability;
+    * `sample(keys, labels, sampling, known) -> codes`, all under `jax.jit` with static
+      shapes: one program a batch size. A row depends on its own key alone.
+
+    Codes are int32 [b, *layout.shape]; labels are int32 [b] in [0, num_classes), or
+    NO_CLASS. A prior of `num_classes` 0 has no use for labels.
+
+    Attributes:
+        layout: how the codes of an image lie.
+        num_classes: 0 is a prior without classes.
+        class_dropout: probability that a training pass hides the class of an image, so
+            that the prior knows both laws, as guidance needs.
+        dtype: of the computation; parameters, logits and losses are float32.
+    """
+
+    layout: TokenLayout
+    num_classes: ranges.Natural = 0
+    class_dropout: ranges.Fraction = 0.0
+    dtype: Literal["bfloat16", "float32"] = "float32"
+
+    reads_tokenizer: ClassVar[bool] = False
+    """Whether it is applied with the collection TOKENIZER."""
+    likelihood: ClassVar[Literal["exact", "bound"]] = "exact"
+    keeps: ClassVar[Literal["prefix", "any"]] = "prefix"
+    """Which known codes `sample` can keep: those that come first in the sequence of
+    `TokenLayout`, or any."""
+
+    def loss(self, codes: Codes, labels: Int[Array, "b"]) -> PriorOutput:
+        raise NotImplementedError
+
+    def log_prob(self, codes: Codes, labels: Int[Array, "b"]) -> Float[Array, "b"]:
+        raise NotImplementedError
+
+    def sample(
+        self,
+        keys: Key[Array, "b"],
+        labels: Int[Array, "b"],
+        sampling: Sampling,
+        known: Known | None = None,
+    ) -> Codes:
+        raise NotImplementedError
+
+    def class_rows(self, labels: Int[Array, "b"]) -> Int[Array, "b"]:
+        """Rows of an embedding of `num_classes + 1` classes, the last one is none."""
+        if not self.num_classes:
+            return jnp.zeros_like(labels)
+        return jnp.where(labels < 0, self.num_classes, labels)
+
+    def with_dropped_classes(self, labels: Int[Array, "b"]) -> Int[Array, "b"]:
+        """Labels of a training pass: NO_CLASS at random; draws from "class"."""
+        if not self.class_dropout:
+            return labels
+        key = self.make_rng("class")
+        hidden = jax.random.bernoulli(key, self.class_dropout, labels.shape)
+        return jnp.where(hidden, NO_CLASS, labels)
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Raises InputError where this prior cannot be sampled so."""
+        size = self.layout.codebook_size
+        if sampling.top_k > size:
+            raise InputError(
+                f"top_k={sampling.top_k} is more than the {size} codes there are; give "
+                f"1 to {size}, or 0 for all."
+            )
+        if sampling.is_guided and not (self.num_classes and self.class_dropout):
+            raise InputError(
+                f"guidance={sampling.guidance} needs a prior that was trained with and "
+                "without classes; train with config.prior.num_classes and "
+                "config.prior.class_dropout above 0, or set guidance to 1."
+            )

@@ -1,0 +1,44 @@
+"""Every code for itself: histograms by position, what any other prior has to beat."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from vq_jax.models.priors.base import Known, Prior, PriorOutput
+from vq_jax.ops import cross_entropy
+from vq_jax.ops.sampling import Sampling, draw, guided
+
+
+class IndependentPrior(Prior):
+    """Codes drawn independently, from a learnt histogram of each class and position.
+
+    Its parameters are (num_classes + 1) · num_tokens · codebook_size logits, all 0 at
+    first. Any known codes can be kept: they say nothing about the others.
+    """
+
+    keeps = "any"
+
+    def setup(self):
+        shape = (
+            self.num_classes + 1,
+            self.layout.num_tokens,
+            self.layout.codebook_size,
+        )
+        self.logits = self.param("logits", nn.initializers.zeros, shape)
+
+    def loss(self, codes, labels):
+        labels = self.with_dropped_classes(labels)
+        loss = -jnp.mean(self.log_prob(codes, labels)) / self.layout.num_tokens
+        return PriorOutput(loss=loss, metrics={"nats_per_token": loss})
+
+    def log_prob(self, codes, labels):
+        logits = self.logits[self.class_rows(labels)]
+        nats = cross_entropy.token_nats(logits, self.layout.to_sequence(codes))
+        return -jnp.sum(nats, axis=-1)
+
+    def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
+        logits = self.logits[self.class_rows(labels)]
+        if sampling.is_guided:
+            scales = sampling.scales(self.layout.num_tokens)[:, None]
+            logits = guided(logits, self.logits[-1:], scales)
+        codes = self.layout.from_sequence(draw(keys, logits, sampling))
+        return codes if known is None else jnp.where(known.mask, known.codes, codes)
