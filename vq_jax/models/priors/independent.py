@@ -38,7 +38,7 @@ class IndependentPrior(Prior):
     def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
         logits = self.logits[self.class_rows(labels)]
         if sampling.is_guided:
-            scales = sampling.scales(self.layout.num_tokens)[:, None]
+            scales = sampling.scales(self.layout.num_tokens)[None, :, None]
             logits = guided(logits, self.logits[-1:], scales)
         codes = self.layout.from_sequence(draw(keys, logits, sampling))
         return codes if known is None else jnp.where(known.mask, known.codes, codes)

@@ -18,7 +18,7 @@ from vq_jax.inference.load import open_workdir
 from vq_jax.models.build import build_prior
 from vq_jax.models.priors.base import STREAMS, TOKENIZER
 from vq_jax.ops.sampling import Sampling
-from vq_jax.training import optim
+from vq_jax.training import optim, rng
 from vq_jax.training.alarms import Sign
 from vq_jax.training.prior_step import PriorStep
 from vq_jax.training.state import TrainState
@@ -94,7 +94,7 @@ class PriorTask(Task):
 
     def init(self, key):
         codes = jnp.zeros((1, *self.prior.layout.shape), jnp.int32)
-        rngs = dict.fromkeys(("params", *STREAMS), key)
+        rngs = rng.step_keys(key, 0, ("params", *STREAMS))
         # Without arithmetic on the tokenizer, whose variables are not read yet.
         variables = {TOKENIZER: self.tokenizer.zeros()}
         _, made = self.prior.apply(
