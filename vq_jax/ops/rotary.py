@@ -1,16 +1,16 @@
 """Rotary positions: queries and keys turned by angles that grow with the position."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
 from vq_jax.typing import Leaf
 
 
-@struct.dataclass
-class Rotation:
+class Rotation(NamedTuple):
     """Of each position: cosine and sine of the angle of each pair of channels."""
 
     cos: Leaf  # float32 [t, pairs]
