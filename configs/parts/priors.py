@@ -15,6 +15,25 @@ SAMPLING = {
 }
 
 
+def autoregressive(**fields) -> dict:
+    """The transformer of LlamaGen, of size B."""
+    return {
+        "name": "autoregressive",
+        "num_classes": 0,
+        "class_dropout": 0.0,
+        "dtype": "float32",
+        "num_layers": 12,
+        "num_heads": 12,
+        "hidden_dim": 768,
+        "mlp_multiple_of": 256,
+        "class_rotation": "identity",  # or zero, as released LlamaGen weights need
+        "dropout": 0.1,  # of attention and MLPs
+        "token_dropout": 0.1,
+        "remat": False,
+        **fields,
+    }
+
+
 def prior_defaults() -> ConfigDict:
     """Histograms by position, on codes of the embedded photographs."""
     return ConfigDict(

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from vq_jax.errors import InputError
 from vq_jax.typing import Leaf
@@ -18,7 +18,7 @@ class Rotation(NamedTuple):
 
 
 def grid_rotation(
-    positions: Float[np.ndarray, "t 2"], head_dim: int, base: float = 1e4
+    positions: Num[np.ndarray, "t 2"], head_dim: int, base: float = 1e4
 ) -> Rotation:
     """Rotation by rows and columns (RoPE, 2104.09864, on two axes as in LlamaGen).
 

@@ -35,12 +35,7 @@ class KeyValueCache:
         Raises:
             InputError: there is no room for them.
         """
-        end = keys.shape[2] + (0 if isinstance(start, jax.core.Tracer) else int(start))
-        if end > self.capacity:
-            raise InputError(
-                f"position {end - 1} does not fit into a cache of {self.capacity} "
-                "positions, all of which are taken; begin another sequence."
-            )
+        check_room(self.capacity, start, keys.shape[2])
         return KeyValueCache(
             jax.lax.dynamic_update_slice_in_dim(self.keys, keys, start, axis=2),
             jax.lax.dynamic_update_slice_in_dim(self.values, values, start, axis=2),
@@ -101,6 +96,16 @@ class CausalAttention(nn.Module):
             kernel_init=nn.initializers.normal(self.stddev),
             dtype=self.dtype,
             name=name,
+        )
+
+
+def check_room(capacity: int, start, count: int) -> None:
+    """Raises InputError where a cache has no room for positions from `start` on."""
+    end = count + (0 if isinstance(start, jax.core.Tracer) else int(start))
+    if end > capacity:
+        raise InputError(
+            f"position {end - 1} does not fit into a cache of {capacity} positions, "
+            "all of which are taken; begin another sequence."
         )
 
 

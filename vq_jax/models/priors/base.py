@@ -39,6 +39,9 @@ class Known:
 
     codes: Leaf  # int32 [b, *tokens]
     mask: Leaf  # bool [b, *tokens]: True where the code is kept
+    # So many codes at the start of the sequence are kept in all rows: a number that is
+    # known before compilation, for families that can read them in one pass.
+    prefix: int = struct.field(pytree_node=False, default=0)
 
 
 class Prior(nn.Module):
