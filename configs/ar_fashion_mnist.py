@@ -14,7 +14,7 @@ from configs.parts.variants import finish
 def get_config(variant: str = ""):
     config = prior_defaults()
     config.prior = autoregressive(
-        num_layers=4, num_heads=4, hidden_dim=128, dropout=0.1
+        num_layers=4, num_heads=4, hidden_dim=128, mlp_multiple_of=128
     )
     use_fashion_mnist(config)
     config.num_steps = 2_000
