@@ -15,25 +15,6 @@ SAMPLING = {
 }
 
 
-def autoregressive(**fields) -> dict:
-    """The transformer of LlamaGen, of size B."""
-    return {
-        "name": "autoregressive",
-        "num_classes": 0,
-        "class_dropout": 0.0,
-        "dtype": "float32",
-        "num_layers": 12,
-        "num_heads": 12,
-        "hidden_dim": 768,
-        "mlp_multiple_of": 256,
-        "class_rotation": "identity",  # or zero, as released LlamaGen weights need
-        "dropout": 0.1,  # of attention and MLPs
-        "token_dropout": 0.1,
-        "remat": False,
-        **fields,
-    }
-
-
 def prior_defaults() -> ConfigDict:
     """Histograms by position, on codes of the embedded photographs."""
     return ConfigDict(
@@ -78,3 +59,19 @@ def use_fashion_mnist(config: ConfigDict) -> None:
     config.prior.class_dropout = 0.1
     config.evaluations.likelihood.batch_size = 500
     config.evaluations.samples.update(num_images=100, columns=10)
+
+
+def use_imagenet256(config: ConfigDict) -> None:
+    """ImageNet at 256 px and its 1,000 classes, in bfloat16 on accelerators."""
+    config.log_every = 100
+    config.data.update(
+        source="tfds:imagenet2012",
+        eval_split="validation",
+        image_size=256,
+        num_threads=16,
+        prefetch=512,
+    )
+    config.prior.update(num_classes=1_000, class_dropout=0.1, dtype="bfloat16")
+    config.evaluations.likelihood.every = 10_000
+    config.evaluations.samples.every = 10_000
+    config.checkpoint.update(every=5_000, keep_every=50_000)

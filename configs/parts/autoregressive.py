@@ -1,0 +1,31 @@
+"""`config.prior` of transformers that predict one code after the other."""
+
+from ml_collections import ConfigDict
+
+TRANSFORMER = {
+    "num_layers": 12,
+    "num_heads": 12,
+    "hidden_dim": 768,
+    "dropout": 0.1,  # of attention and MLPs
+    "token_dropout": 0.1,  # of embeddings
+    "remat": False,
+}
+
+
+def use_autoregressive(config: ConfigDict, **fields) -> None:
+    """LlamaGen's, of size B, with these fields changed; classes stay as they are."""
+    own = {
+        "mlp_multiple_of": 256,
+        "class_rotation": "identity",  # or zero, as released LlamaGen weights need
+    }
+    _use(config, "autoregressive", own, fields)
+
+
+def use_gpt(config: ConfigDict, **fields) -> None:
+    """taming's, with these fields changed; classes stay as they are."""
+    _use(config, "gpt", {"corruption": 0.0}, fields)
+
+
+def _use(config, name, own, fields):
+    kept = {f: config.prior[f] for f in ("num_classes", "class_dropout", "dtype")}
+    config.prior = {"name": name, **kept, **TRANSFORMER, **own, **fields}
