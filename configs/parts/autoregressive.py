@@ -26,6 +26,19 @@ def use_gpt(config: ConfigDict, **fields) -> None:
     _use(config, "gpt", {"corruption": 0.0}, fields)
 
 
+def use_random_order(config: ConfigDict, **fields) -> None:
+    """RAR's, with these fields changed; classes stay as they are.
+
+    Of the steps, random orders have the first half, their own order the last quarter.
+    """
+    own = {
+        "corruption": 0.0,
+        "random_until": config.num_steps // 2,
+        "raster_from": config.num_steps * 3 // 4,
+    }
+    _use(config, "random_order", own, fields)
+
+
 def _use(config, name, own, fields):
     kept = {f: config.prior[f] for f in ("num_classes", "class_dropout", "dtype")}
     config.prior = {"name": name, **kept, **TRANSFORMER, **own, **fields}

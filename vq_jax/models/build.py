@@ -24,6 +24,7 @@ from vq_jax.models.priors.autoregressive import AutoregressivePrior
 from vq_jax.models.priors.base import Prior
 from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
+from vq_jax.models.priors.random_order import RandomOrderPrior
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
 from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
@@ -74,6 +75,7 @@ PRIORS = {
     "autoregressive": AutoregressivePrior,
     "gpt": GptPrior,
     "independent": IndependentPrior,
+    "random_order": RandomOrderPrior,
 }
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 

@@ -19,6 +19,7 @@ TINY = {
     "autoregressive": {"name": "autoregressive", "mlp_multiple_of": 8, **TRANSFORMER},
     "gpt": {"name": "gpt", **TRANSFORMER, "num_layers": 1},
     "independent": {"name": "independent"},
+    "random_order": {"name": "random_order", **TRANSFORMER, "num_layers": 1},
 }
 
 

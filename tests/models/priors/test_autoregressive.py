@@ -1,5 +1,7 @@
 """The transformers against their definitions in NumPy, float64."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,7 +112,8 @@ def _gpt_loss(variables, **fields):
     codes = jnp.asarray(np.random.default_rng(0).integers(0, 5, (4, 2, 3), np.int32))
     rngs = dict(zip(STREAMS, jax.random.split(jax.random.key(0), 3), strict=True))
     labels = jnp.zeros(4, jnp.int32)
-    return prior.apply(variables, codes, labels, method="loss", rngs=rngs).loss
+    loss = jax.jit(functools.partial(prior.apply, method="loss"))
+    return loss(variables, codes, labels, rngs=rngs).loss
 
 
 def test_corruption_changes_what_gpt_reads_and_not_what_it_predicts():

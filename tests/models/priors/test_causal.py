@@ -49,6 +49,7 @@ def _advance(prior, variables, codes, caches, index):
     return prior.apply(variables, codes, caches, index, method="advance")
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _loss(prior, variables, codes, labels):
     rngs = dict(zip(STREAMS, jax.random.split(jax.random.key(0), 3), strict=True))
     return prior.apply(variables, codes, labels, method="loss", rngs=rngs).loss

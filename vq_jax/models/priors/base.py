@@ -21,6 +21,10 @@ TOKENIZER = "tokenizer"
 """Collection with the variables of the tokenizer. Whoever applies a prior adds it; they
 are never trained, and part of no checkpoint."""
 
+PROGRESS = "progress"
+"""Collection with the number `step` of finished steps, for priors that change what they
+learn as training goes on. Training adds it; it is part of no checkpoint."""
+
 NO_CLASS = -1
 """The label of an image whose class is not to be used."""
 
@@ -107,6 +111,10 @@ class Prior(nn.Module):
         key = self.make_rng("class")
         hidden = jax.random.bernoulli(key, self.class_dropout, labels.shape)
         return jnp.where(hidden, NO_CLASS, labels)
+
+    def training_step(self) -> Int[Array, ""]:
+        """Number of finished steps; 0 where PROGRESS is not given."""
+        return self.get_variable(PROGRESS, "step", jnp.zeros((), jnp.int32))
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Raises InputError where this prior cannot be sampled so."""

@@ -31,7 +31,12 @@ class GptPrior(CausalPrior):
 
     def setup(self):
         super().setup()
-        self.positions = self._table("positions", self._length, stddev=0.0)
+        self.positions = self._table("positions", self._num_positions, stddev=0.0)
+
+    @property
+    def _num_positions(self) -> int:
+        """The class is at the first; nothing reads the last code."""
+        return self._length
 
     def _norm_maker(self):
         return functools.partial(
