@@ -33,7 +33,7 @@ def encode(
         InputError: not uint8 [n, h, w, c] of the model's channels, a size that is no
             multiple of the stride, or a model without codes.
     """
-    _check_has_codes(model, "encode")
+    check_has_codes(model, "encode")
     _check_images(images)
     return model.apply(variables, image_ops.from_uint8(images), method="encode")
 
@@ -49,7 +49,7 @@ def decode(
         InputError: not integers with the axes that `encode` returns, or a model without
             codes.
     """
-    _check_has_codes(model, "decode")
+    check_has_codes(model, "decode")
     _check_axes(model, codes)
     images = model.apply(variables, codes.astype(jnp.int32), method="decode")
     return image_ops.to_uint8(images)
@@ -120,7 +120,7 @@ class Tokenizer:
             InputError: not uint8 [n, h, w, c] of the model's channels, a size that is
                 no multiple of the stride, or a model without codes.
         """
-        _check_has_codes(self.model, "encode")
+        check_has_codes(self.model, "encode")
         images = _array(images, "images")
         _check_images(images)
         return self._in_chunks(self._encode, images, images.shape[1:3])
@@ -134,7 +134,7 @@ class Tokenizer:
             InputError: not integers [n, hq, wq], codes out of range, or a model without
                 codes.
         """
-        _check_has_codes(self.model, "decode")
+        check_has_codes(self.model, "decode")
         codes = _array(codes, "codes")
         _check_axes(self.model, codes)
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
@@ -232,7 +232,8 @@ def _check_axes(model: Autoencoder, codes) -> None:
         )
 
 
-def _check_has_codes(model: Autoencoder, what: str) -> None:
+def check_has_codes(model: Autoencoder, what: str) -> None:
+    """Raises InputError where `what` needs codes and the model has none."""
     if not model.quantizer.codebook_size:
         raise InputError(
             f"{what}: the model has no codes (config.model.quantizer.name='none'); "
