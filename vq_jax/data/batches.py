@@ -14,7 +14,7 @@ from vq_jax.errors import InputError
 
 
 def shuffled(
-    records: Sequence,
+    records: grain.sources.RandomAccessDataSource,
     transform: Callable[[Any, np.random.Generator], dict],
     data_config: ConfigDict,
     *,

@@ -3,6 +3,7 @@
 They are those of `pipeline`, of codes in the place of images.
 """
 
+import dataclasses
 from collections.abc import Iterator
 
 import grain
@@ -39,14 +40,9 @@ def train_batches(
         InputError: a batch does not divide among the processes; while iterating, codes
             out of range.
     """
-    num_views = source.num_views
-
-    def draw(image: int, rng: np.random.Generator) -> dict:
-        return _element(source, image * num_views + int(rng.integers(num_views)))
-
     return batches.shuffled(
         range(source.num_images),
-        draw,
+        _DrawView(source),
         data_config,
         seed=seed,
         batch_size=batch_size,
@@ -94,6 +90,17 @@ def eval_batches(
         process_count=process_count,
         limit=limit,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _DrawView:
+    """Codes of an image in one of its views; a class, as workers are sent it."""
+
+    source: CodeSource
+
+    def __call__(self, image: int, rng: np.random.Generator) -> dict:
+        num_views = self.source.num_views
+        return _element(self.source, image * num_views + int(rng.integers(num_views)))
 
 
 def _element(source: CodeSource, row: int) -> dict:
