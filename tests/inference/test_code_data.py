@@ -1,12 +1,10 @@
 """What a prior learns from is the same, encoded as it trains or read from disk."""
 
 import dataclasses
-import functools
 import json
 import shutil
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from etils import epath
@@ -17,8 +15,8 @@ from vq_jax.cli import tokenize
 from vq_jax.errors import InputError
 from vq_jax.inference import load
 from vq_jax.inference.code_data import open_code_data
-from vq_jax.inference.load import SavedTokenizer
 from vq_jax.testing import tiny
+from vq_jax.testing.tokenizers import untrained
 
 DATA = {
     "train_split": "train",
@@ -39,24 +37,8 @@ DATA = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Untrained(SavedTokenizer):
-    """A tokenizer whose variables are those of its initialisation."""
-
-    seed: int = 0
-
-    @functools.cached_property
-    def _variables(self):
-        images = jnp.zeros((1, 16, 16, 3))
-        init = jax.jit(functools.partial(self.model.init, train=False))
-        return init(jax.random.key(self.seed), images)
-
-
-def _tokenizer(source: str, seed: int = 0, quantizer: str = "vq") -> SavedTokenizer:
-    data = {**DATA, "source": source}
-    config = ConfigDict({"model": tiny.model_config(quantizer), "data": data})
-    model = tiny.model(quantizer)
-    return Untrained(epath.Path("runs/tiny"), model, config, 7, seed)
+def _tokenizer(source: str, **options):
+    return untrained(ConfigDict({**DATA, "source": source}), **options)
 
 
 @pytest.fixture(scope="module")

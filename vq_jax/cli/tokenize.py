@@ -93,10 +93,13 @@ def _tokenize(args) -> None:
     console.print(str(views), soft_wrap=True)
     settings = _settings(args, trained, views, records)
     with locked(args.out, "--out"):
-        _write(args.out, settings, console, tokenizer, views, records)
-        if first:
-            _report(args.out, console)
-            (epath.Path(args.out) / LOCK).unlink(missing_ok=True)
+        try:
+            _write(args.out, settings, console, tokenizer, views, records)
+            if first:
+                _report(args.out, console)
+        finally:  # whatever ends this, the folder has codes only
+            if first:
+                (epath.Path(args.out) / LOCK).unlink(missing_ok=True)
 
 
 def _settings(args, trained, views, records) -> dict:
