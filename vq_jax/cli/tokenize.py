@@ -66,6 +66,7 @@ def _tokenize(args) -> None:
     from vq_jax.inference.load import open_workdir
     from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
     from vq_jax.inference.views import Views
+    from vq_jax.sharding import make_mesh
     from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.workdirs.files import make_folder
     from vq_jax.workdirs.lock import LOCK, locked
@@ -74,7 +75,8 @@ def _tokenize(args) -> None:
     check_range(args.shard_size, 1, where="--shard_size")
     trained = open_workdir(args.workdir)
     check_has_codes(trained.model, "tokenize")
-    tokenizer = Tokenizer(trained.model, trained.load())
+    mesh = make_mesh(data=-1, fsdp=1, devices=jax.local_devices())
+    tokenizer = Tokenizer(trained.model, trained.load(), mesh=mesh)
     data = trained.config.data
     split = args.split or ("all" if args.images else data.train_split)
     if args.images:
