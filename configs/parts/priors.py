@@ -57,5 +57,5 @@ def use_fashion_mnist(config: ConfigDict) -> None:
     config.data.flip = False  # a shoe points to the left
     config.prior.num_classes = 10
     config.prior.class_dropout = 0.1
-    config.evaluations.likelihood.batch_size = 500
+    config.evaluations.likelihood.batch_size = 512
     config.evaluations.samples.update(num_images=100, columns=10)

@@ -13,7 +13,6 @@ from vq_jax.config import ranges
 from vq_jax.evaluation.base import Evaluation, Report
 from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.metrics import accumulate
-from vq_jax.ops.code_usage import bits_per_pixel
 from vq_jax.typing import Variables
 
 
@@ -66,10 +65,9 @@ class Likelihood(Evaluation):
         metrics = {"num_images": found["num_images"]}
         for name, nats in rates.items():
             prefix = "" if name == "exact" else f"{name}_"
-            bits = bits_per_pixel(tokens, math.exp(nats), pixels)
             metrics |= {
                 f"{prefix}nats_per_token": nats,
-                f"{prefix}bits_per_pixel": bits,
+                f"{prefix}bits_per_pixel": tokens * nats / (math.log(2) * pixels),
             }
         return Report(metrics)
 
