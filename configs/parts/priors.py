@@ -38,7 +38,12 @@ def prior_defaults() -> ConfigDict:
             "optim": {**OPTIM, "accumulation": 1},  # parts of a batch
             "init_from": "",
             "evaluations": {
-                "likelihood": {"every": 1_000, "batch_size": 64, "max_images": 0},
+                "likelihood": {
+                    "every": 1_000,
+                    "batch_size": 64,
+                    "max_images": 0,  # 0: all
+                    "train_images": 2_048,  # for comparison; 0: none
+                },
                 "samples": {"every": 1_000, "num_images": 64, "columns": 8, "seed": 0},
             },
             "checkpoint": {"every": 1_000, "keep": 2, "keep_every": 0},

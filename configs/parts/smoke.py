@@ -24,13 +24,18 @@ SMALL_PRIOR = {
     "hidden_dim": 32,
     "mlp_dim": 64,
     "num_heads": 2,
+    "channels": 16,
+    "head_dim": 32,
+    "num_cond_blocks": 1,
     "num_steps": 4,
+    "num_bound_masks": 2,
 }
 # The weights of LPIPS are an install of their own, and slow on a CPU.
 SMALL_EVALUATION = {
     "every": 10,
     "batch_size": 8,
     "max_images": 32,
+    "train_images": 32,
     "num_images": 16,
     "columns": 4,
     "lpips": (),

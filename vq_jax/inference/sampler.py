@@ -83,6 +83,11 @@ class Sampler:
     def likelihood(self) -> Literal["exact", "bound"]:
         return self.prior.likelihood
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return (self._size, self._size, self.tokenizer.channels)
+
     def sample(
         self,
         count: int,
@@ -237,12 +242,11 @@ class Sampler:
 
     def _codes(self, images: np.ndarray) -> np.ndarray:
         if images.dtype == np.uint8:
-            size = (self._size, self._size, self.tokenizer.channels)
-            if images.shape[1:] != size:
+            if images.shape[1:] != self.image_shape:
+                shape = ", ".join(map(str, self.image_shape))
                 raise InputError(
                     f"images are {images.shape}; the prior is one of images [n, "
-                    f"{', '.join(map(str, size))}]. (uint8 arrays are images; give "
-                    "codes as int32.)"
+                    f"{shape}]. (uint8 arrays are images; give codes as int32.)"
                 )
             return self.tokenizer.encode(images)
         check_codes(images, self.prior.layout, "codes")

@@ -16,11 +16,11 @@ from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.inference.code_data import open_code_data
 from vq_jax.inference.load import open_workdir
 from vq_jax.inference.load_prior import open_prior
+from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import build_prior
 from vq_jax.models.priors.base import STREAMS, TOKENIZER, initial_params
 from vq_jax.ops.sampling import Sampling
 from vq_jax.training import optim, rng, warm_start
-from vq_jax.training.alarms import Sign
 from vq_jax.training.prior_step import PriorStep
 from vq_jax.training.state import TrainState
 from vq_jax.training.tasks.base import RunFields, Task, count_parameters
@@ -137,7 +137,10 @@ class PriorTask(Task):
 
     def signs(self):
         size = self.prior.layout.codebook_size
-        few = max(2.0, 0.02 * size)
+        # Of a small batch fewer codes are seen than there are.
+        seen = self.config.batch_size * self.prior.layout.num_tokens
+        seen //= self.tokenizer.model.quantizer.num_codebooks
+        few = max(2.0, 0.02 * min(size, seen))
         return {
             "codes_collapsed": Sign(
                 lambda metrics: metrics["train/code_perplexity"] < few,
