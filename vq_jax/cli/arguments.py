@@ -44,6 +44,12 @@ def add_workdir(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--workdir", type=path, required=True, help=text)
 
 
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    """Adds `--tokenizer`, which stands for `config.tokenizer`."""
+    text = "workdir of a prior's tokenizer, where it has moved"
+    parser.add_argument("--tokenizer", type=path, help=text)
+
+
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Adds what `apply_data_flags` applies; DATA_FLAGS has the fields."""
     from vq_jax.data.records import ON_ERROR

@@ -17,7 +17,6 @@ from vq_jax.config.checks import check_range
 
 FLAGS = {
     r"config\.tokenizer": "--tokenizer",
-    r"\btokenizer=DIR": "--tokenizer=DIR",
     r"\bsampling\.(\w+)": r"--\1",
     r"\b(top_k|guidance|seed|batch_size)=": r"--\1=",
     r"\blabels=": "--label=",
@@ -50,8 +49,7 @@ def main(argv: Sequence[str]) -> None:
         parser.add_argument(f"--{name}", type=kind, help=f"{text}; default: the run's")
     text = "images at once; default: 64, or all of fewer"
     parser.add_argument("--batch_size", type=int, help=text)
-    text = "workdir of the prior's tokenizer, where it has moved"
-    parser.add_argument("--tokenizer", type=arguments.path, help=text)
+    arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
         _sample(args)

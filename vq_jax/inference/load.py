@@ -106,6 +106,23 @@ def open_workdir(workdir: epath.PathLike) -> SavedTokenizer:
     return SavedTokenizer(epath.Path(workdir), model, config, step)
 
 
+def open_tokenizer(workdir: str) -> SavedTokenizer:
+    """The tokenizer that `config.tokenizer` names, for a prior; nothing is read yet.
+
+    Raises:
+        InputError: none is named, or there is none.
+    """
+    if not workdir:
+        raise InputError(
+            "config.tokenizer is empty; name the workdir of a trained tokenizer, as "
+            "--config.tokenizer=runs/vqvae_fashion_mnist."
+        )
+    try:
+        return open_workdir(workdir)
+    except InputError as error:
+        raise InputError(f"config.tokenizer={workdir}: {error}") from error
+
+
 def load_workdir(workdir: epath.PathLike) -> TrainedModel:
     """The autoencoder of a run's latest checkpoint, on the default device.
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from vq_jax.config.tables import from_section
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
-from vq_jax.inference.load import SavedTokenizer, digest, load_variables, open_workdir
+from vq_jax.inference.load import SavedTokenizer, digest, load_variables, open_tokenizer
 from vq_jax.models.build import build_prior
 from vq_jax.models.priors.base import STREAMS, TOKENIZER, Prior, initial_params
 from vq_jax.ops.sampling import Sampling
@@ -95,19 +95,7 @@ def open_prior(
             f"{workdir} is a run of config.task={config.task!r}, which trains no "
             "prior, so there is nothing to draw from; name the workdir of a prior."
         )
-    if tokenizer is not None:
-        config.tokenizer = str(tokenizer)
-    saved = _open_tokenizer(config.tokenizer, workdir)
+    saved = open_tokenizer(config.tokenizer if tokenizer is None else str(tokenizer))
     checkpoint.check_origin(workdir, step, {TOKENIZER: saved.digest})
     prior = build_prior(config.prior, saved.model, config.data.image_size)
     return SavedPrior(epath.Path(workdir), prior, saved, config, step)
-
-
-def _open_tokenizer(tokenizer: str, workdir: epath.PathLike) -> SavedTokenizer:
-    try:
-        return open_workdir(tokenizer)
-    except InputError as error:
-        raise InputError(
-            f"config.tokenizer={tokenizer} of {workdir}: {error} Where it has moved, "
-            "name it: tokenizer=DIR."
-        ) from error

@@ -14,7 +14,7 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.inference.code_data import open_code_data
-from vq_jax.inference.load import open_workdir
+from vq_jax.inference.load import open_tokenizer
 from vq_jax.inference.load_prior import open_prior
 from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import build_prior
@@ -53,12 +53,7 @@ class PriorTask(Task):
 
     def __init__(self, config: ConfigDict):
         super().__init__(config)
-        if not config.tokenizer:
-            raise InputError(
-                "config.tokenizer is empty; name the workdir of a trained tokenizer, "
-                "as --config.tokenizer=runs/vqvae_fashion_mnist."
-            )
-        self.tokenizer = open_workdir(config.tokenizer)
+        self.tokenizer = open_tokenizer(config.tokenizer)
         self.data = open_code_data(config.codes, self.tokenizer, config.data)
         self.prior = build_prior(
             config.prior, self.tokenizer.model, config.data.image_size
