@@ -8,7 +8,8 @@ from vq_jax.errors import InputError
 from vq_jax.models.priors.base import Prior
 from vq_jax.ops.token_layout import TokenLayout
 
-KnownCodes = tuple[Integer[np.ndarray, "*tokens"], Bool[np.ndarray, "*tokens"]]
+KnownCodes = tuple[np.ndarray, np.ndarray]
+"""Integers and bool, [*tokens] for all samples or [n, *tokens]."""
 
 
 def check_codes(codes: np.ndarray, layout: TokenLayout, name: str) -> None:

@@ -1,6 +1,7 @@
 """Which class each sample is of, from what a user asks for."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -10,7 +11,8 @@ from vq_jax.models.priors.base import NO_CLASS, Prior
 
 ALL, NONE = "all", "none"
 
-Wanted = int | str | Sequence[int | str] | np.ndarray | None
+Each = Sequence[int | str] | np.ndarray
+Wanted = int | str | Each | None
 
 
 def sample_labels(
@@ -44,14 +46,15 @@ def sample_labels(
 
 
 def each_label(
-    wanted: Sequence[int | str], prior: Prior, classes: Callable[[], Sequence[str]]
+    wanted: Each, prior: Prior, classes: Callable[[], Sequence[str]]
 ) -> Int[np.ndarray, "n"]:
     """Labels of classes by number, by name, or NONE; errors as above."""
+    wanted = wanted.tolist() if isinstance(wanted, np.ndarray) else wanted
     found = {label: _label(label, prior, classes) for label in set(wanted)}
     return np.asarray([found[label] for label in wanted], np.int32)
 
 
-def _label(wanted: int | str, prior: Prior, classes: Callable) -> int:
+def _label(wanted: Any, prior: Prior, classes: Callable) -> int:
     if wanted == NONE or (isinstance(wanted, int | np.integer) and wanted == NO_CLASS):
         _check_knows_none(prior)
         return NO_CLASS
@@ -66,7 +69,7 @@ def _label(wanted: int | str, prior: Prior, classes: Callable) -> int:
     return number
 
 
-def _number(wanted: int | str) -> int | None:
+def _number(wanted: Any) -> int | None:
     """The number that a label is, or that its digits say; None for a name."""
     if isinstance(wanted, str):
         return int(wanted) if wanted.removeprefix("-").isdecimal() else None

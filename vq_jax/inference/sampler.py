@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import jax
 import numpy as np
 from etils import epath
 from jaxtyping import Float, Int, Integer, UInt8
+from ml_collections import ConfigDict
 
 from vq_jax.config.checks import check_range
 from vq_jax.config.tables import from_section
@@ -156,7 +157,7 @@ class Sampler:
             InputError: a setting that there is not, or that the prior cannot be drawn
                 with.
         """
-        given = {**dataclasses.asdict(self.sampling), **changes}
+        given = ConfigDict({**dataclasses.asdict(self.sampling), **changes})
         sampling = from_section(Sampling, given, "sampling")
         self.prior.check_sampling(sampling)
         return sampling
@@ -171,8 +172,8 @@ class Sampler:
 
     def log_prob(
         self,
-        images: UInt8[np.ndarray, "n h w c"] | Integer[np.ndarray, "n *tokens"],
-        labels: Sequence[int | str] | int | str | None = None,
+        images: np.ndarray,
+        labels: Wanted = None,
     ) -> Float[np.ndarray, "n"]:
         """log p(codes), of all codes of an image together, in nats, float64.
 
@@ -180,8 +181,8 @@ class Sampler:
         the same. See `likelihood` for whether it is exact.
 
         Args:
-            images: uint8 images, which are encoded, or codes of another type of
-                integer.
+            images: uint8 [n, h, w, c], which are encoded; or codes [n, *tokens] of
+                another type of integer.
             labels: of each image, or one for all; p is that given the class then. By
                 default "none".
 
