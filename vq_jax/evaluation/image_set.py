@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from etils import epath
-from jaxtyping import Int, UInt8
 
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.workdirs import files
 
-Batches = Iterable[tuple[UInt8[np.ndarray, "b h w c"], Int[np.ndarray, "b"]]]
+Batches = Iterable[tuple[np.ndarray, np.ndarray]]
+"""uint8 images [b, h, w, c], and int32 labels [b], -1 for none."""
 
 IMAGES, NPZ, GRID, CARD = "images", "samples.npz", "grid.png", "samples.json"
 GRID_ROWS = 10
@@ -54,7 +54,7 @@ def write(
 
     Args:
         folder: as `check_new` returns it; it appears at the end.
-        batches: images, and their labels, -1 for none.
+        batches: images and labels, each batch when it is asked for.
         image_shape: of one image.
         count: number of images.
         columns: of the grid.
@@ -77,7 +77,9 @@ def _whole(folder: epath.Path) -> Iterator[epath.Path]:
         draft.mkdir()
         try:
             yield draft
-            draft.rename(folder)  # an empty folder is replaced
+            if folder.exists():  # and is empty
+                folder.rmdir()
+            draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -89,7 +89,7 @@ def _named(wanted: str, classes: Sequence[str]) -> int:
     return list(classes).index(wanted)
 
 
-def _check_has_classes(prior: Prior, wanted: int | str) -> None:
+def _check_has_classes(prior: Prior, wanted: Any) -> None:
     if not prior.num_classes:
         raise InputError(
             f"labels={wanted}: the prior knows no classes (config.prior.num_classes=0);"

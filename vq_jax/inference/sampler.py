@@ -157,8 +157,11 @@ class Sampler:
             InputError: a setting that there is not, or that the prior cannot be drawn
                 with.
         """
-        given = ConfigDict({**dataclasses.asdict(self.sampling), **changes})
-        sampling = from_section(Sampling, given, "sampling")
+        given = dataclasses.asdict(self.sampling)
+        for name, value in changes.items():
+            whole = type(value) is int and isinstance(given.get(name), float)
+            given[name] = float(value) if whole else value
+        sampling = from_section(Sampling, ConfigDict(given), "sampling")
         self.prior.check_sampling(sampling)
         return sampling
 
