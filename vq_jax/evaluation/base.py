@@ -84,7 +84,7 @@ class Evaluation(abc.ABC):
     """
 
     SUBJECT: ClassVar[type] = Subject
-    """What this kind evaluates: a Subject, or a class derived from it."""
+    """What this kind evaluates: Subject, or a class derived from it, and no other."""
 
     subject: Subject
     where: str
