@@ -66,6 +66,12 @@ def joined(args: argparse.Namespace) -> Iterator[None]:
         yield
 
 
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    """Adds `--tokenizer`, which stands for `config.tokenizer`."""
+    text = "workdir of a prior's tokenizer, where it has moved"
+    parser.add_argument("--tokenizer", type=path, help=text)
+
+
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Adds what `apply_data_flags` applies; DATA_FLAGS has the fields."""
     from vq_jax.data.records import ON_ERROR
