@@ -40,7 +40,7 @@ class PriorStep:
 
         `nets["tokenizer"]` has the tokenizer's variables, which nothing trains. Metrics
         are float32 scalars: "train/loss", those of the prior, "train/grad_norm", and
-        "train/code_perplexity" of the batch's codes.
+        "train/code_perplexity" of the batch's codes, the mean over their codebooks.
         """
         codes = self.data.codes(batch, nets)
 
@@ -79,7 +79,8 @@ class PriorStep:
         return output.loss, joined({"loss": output.loss}, output.metrics)
 
     def _perplexity(self, codes):
+        quantizer = self.data.tokenizer.model.quantizer
         counts = code_usage.code_counts(
-            codes.reshape(len(codes), -1), self.prior.layout.codebook_size
+            codes, quantizer.codebook_size, num_codebooks=quantizer.num_codebooks
         )
         return code_usage.perplexity(counts.astype("float32"))

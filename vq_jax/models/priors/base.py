@@ -1,5 +1,6 @@
 """The contract that all priors fulfil, and the base class that states it."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import jax
@@ -12,7 +13,7 @@ from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.ops.sampling import Sampling
 from vq_jax.ops.token_layout import Codes, TokenLayout
-from vq_jax.typing import Leaf
+from vq_jax.typing import Leaf, Variables
 
 STREAMS = ("class", "corruption", "dropout")
 """Random streams of `loss`: classes left out, codes masked or changed, dropout."""
@@ -130,3 +131,23 @@ class Prior(nn.Module):
                 "without classes; train with config.prior.num_classes and "
                 "config.prior.class_dropout above 0, or set guidance to 1."
             )
+
+
+def initial_params(
+    prior: Prior, rngs: Mapping[str, Key[Array, ""]], tokenizer: Variables
+) -> dict:
+    """The parameters that training starts with; pure.
+
+    `rngs` has keys of "params" and of STREAMS. There is no arithmetic on the variables
+    of `tokenizer` here: they may be zeros.
+    """
+    codes = jnp.zeros((1, *prior.layout.shape), jnp.int32)
+    _, made = prior.apply(
+        {TOKENIZER: tokenizer},
+        codes,
+        jnp.zeros(1, jnp.int32),
+        method="loss",
+        rngs=rngs,
+        mutable=["params"],
+    )
+    return made["params"]
