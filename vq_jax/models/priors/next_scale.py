@@ -6,9 +6,9 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
-from jaxtyping import Array, Float
+from flax import struct
+from jaxtyping import Array, Float, Int
 
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
@@ -28,8 +28,18 @@ from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.multi_scale import MultiScaleQuantizer
 from vq_jax.ops import block_causal, cross_entropy
 from vq_jax.ops.sampling import Sampling, draw, guided
+from vq_jax.typing import Leaf
 
 HEAD_FACTOR = 0.02  # of the head's initial kernel: all codes are as likely at first
+
+
+@struct.dataclass
+class GridsSoFar:
+    """What the next grid is predicted from."""
+
+    condition: Leaf  # [n, c]; n is twice b where it is predicted without class, too
+    cache: Leaf  # KeyValues of [layers, n, t, …]
+    total: Leaf  # f̂ [b, side, side, d]
 
 
 class NextScalePrior(Prior):
@@ -104,7 +114,7 @@ class NextScalePrior(Prior):
             return self.param(name, normal, (rows, self.hidden_dim))
 
         self.classes = table("classes", self.num_classes + 1)
-        self.start = table("start", self._areas[0])
+        self.begin = table("begin", self._areas[0])
         self.positions = table("positions", self.layout.num_tokens)
         self.levels = table("levels", len(self._areas))
         self.embed = dense(self.hidden_dim, dtype="float32")
@@ -148,73 +158,92 @@ class NextScalePrior(Prior):
         return -jnp.sum(self._nats(codes, labels, train=False), axis=-1)
 
     def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
-        areas, scales = self._areas, sampling.scales(len(self._areas))
         if sampling.is_guided:
             labels = jnp.concatenate([labels, jnp.full_like(labels, NO_CLASS)])
-        condition = self.classes[self.class_rows(labels)]
-        cache = self._empty_cache(len(labels))
-        total = self._quantizer("empty_sum", len(keys))
-        inputs, drawn = jnp.zeros((len(keys), 0, total.shape[-1]), jnp.float32), []
-        for number, (area, scale) in enumerate(zip(areas, scales, strict=True)):
-            first = sum(areas[:number])
-            seen = jnp.concatenate([inputs] * (2 if sampling.is_guided else 1))
-            x = self._tokens(seen, condition, first, area)
-            sees = np.ones((area, first + area), bool)
-            logits, cache = self._logits(x, condition, sees, cache, train=False)
+        grids, first, drawn = self.start(labels, len(keys)), 0, []
+        for number, scale in enumerate(sampling.scales(len(self._areas))):
+            logits, grids = self.predict(grids, number)
             if sampling.is_guided:
                 logits = guided(*jnp.split(logits, 2), scale)
             fold = functools.partial(jax.random.fold_in, data=number)
             codes = draw(jax.vmap(fold)(keys), logits, sampling)
             if known is not None:
-                here = slice(first, first + area)
+                here = slice(first, first + codes.shape[1])
                 codes = jnp.where(known.mask[:, here], known.codes[:, here], codes)
+            grids = self.accept(grids, codes, number)
+            first += codes.shape[1]
             drawn.append(codes)
-            if number + 1 < len(areas):
-                total = self._quantizer("add_scale", total, codes, number)
-                inputs = self._quantizer("prior_input", total, number + 1)
         return jnp.concatenate(drawn, axis=1)
 
-    def _nats(self, codes, labels, *, train: bool) -> Float[Array, "b t"]:
-        """Cross-entropy of each code, by one pass over all grids."""
+    def logits(
+        self, codes: Int[Array, "b t"], labels: Int[Array, "b"], *, train: bool
+    ) -> Float[Array, "b t k"]:
+        """Of each code given all codes of coarser grids: one pass, float32."""
         condition = self.classes[self.class_rows(labels)]
-        inputs = self._quantizer("prior_inputs", codes)
-        x = self._tokens(inputs, condition, 0, self.layout.num_tokens)
-        mask = block_causal.block_causal_mask(self.layout.grids)
-        logits, _ = self._logits(x, condition, mask, None, train=train)
-        return cross_entropy.token_nats(logits, codes)
+        x = self._embedded(self._quantizer("prior_inputs", codes), condition, 0)
+        mask = jnp.asarray(block_causal.block_causal_mask(self.layout.grids))
+        return self._transformed(x, condition, mask, None, train=train)[0]
 
-    def _tokens(self, inputs, condition, first: int, count: int):
-        """Embedded tokens from `first` on, in float32; those of the first grid come
-        from the condition, the others from `inputs`."""
-        parts = [self.embed(inputs)]
+    def start(self, labels: Int[Array, "n"], batch_size: int) -> GridsSoFar:
+        """Before the first grid; of n labels, a multiple of the batch size."""
+        head_dim = self.hidden_dim // self.num_heads
+        shape = (self.num_layers, len(labels), self.layout.num_tokens)
+        zeros = jnp.zeros((*shape, self.num_heads, head_dim), self.dtype)
+        return GridsSoFar(
+            condition=self.classes[self.class_rows(labels)],
+            cache=KeyValues(keys=zeros, values=zeros),
+            total=self._quantizer("empty_sum", batch_size),
+        )
+
+    def predict(
+        self, grids: GridsSoFar, number: int
+    ) -> tuple[Float[Array, "n t k"], GridsSoFar]:
+        """Logits of the codes of grid `number`, float32, after `accept` of all before.
+
+        The same as `logits`, but for rounding.
+        """
+        inputs = self._quantizer("prior_inputs_of", grids.total, number)
+        times = len(grids.condition) // len(inputs)
+        inputs = jnp.concatenate([inputs] * times)
+        first = sum(self._areas[:number])
+        x = self._embedded(inputs, grids.condition, first)
+        sees = jnp.ones((x.shape[1], first + x.shape[1]), bool)
+        logits, cache = self._transformed(
+            x, grids.condition, sees, grids.cache, train=False
+        )
+        return logits, grids.replace(cache=cache)
+
+    def accept(
+        self, grids: GridsSoFar, codes: Int[Array, "b t"], number: int
+    ) -> GridsSoFar:
+        """With the codes of grid `number`."""
+        total = self._quantizer("add_scale", grids.total, codes, number)
+        return grids.replace(total=total)
+
+    def _nats(self, codes, labels, *, train: bool) -> Float[Array, "b t"]:
+        return cross_entropy.token_nats(self.logits(codes, labels, train=train), codes)
+
+    def _embedded(self, inputs, condition, first: int):
+        """Tokens from `first` on, float32: the first grid's come of the condition."""
+        x = self.embed(inputs)
         if first == 0:
-            parts.insert(0, condition[:, None] + self.start[None])
-        here = slice(first, first + count)
+            begin = condition[:, None] + self.begin[None]
+            x = jnp.concatenate([begin, x], axis=1)
+        here = slice(first, first + x.shape[1])
         level = block_causal.level_of_token(self.layout.grids)[here]
-        places = self.positions[here] + self.levels[level]
-        return jnp.concatenate(parts, axis=1) + places[None]
+        return x + (self.positions[here] + self.levels[level])[None]
 
-    def _logits(self, x, condition, mask, cache, *, train: bool):
-        """`(logits, cache)`, float32 [b, n, K]."""
-        given = self.modulation(nn.silu(condition)) if self.shared_adaln else condition
+    def _transformed(self, x, condition, mask, cache, *, train: bool):
+        """`(logits, cache)` of embedded tokens."""
+        given = condition
         if self.shared_adaln:
-            given = given.reshape(-1, 6, self.hidden_dim)
+            given = self.modulation(nn.silu(condition)).reshape(-1, 6, x.shape[-1])
         x, cache = self.blocks(
-            x.astype(self.dtype),
-            given.astype(self.dtype),
-            jnp.asarray(mask),
-            cache,
-            train=train,
+            x.astype(self.dtype), given.astype(self.dtype), mask, cache, train=train
         )
         scale, shift = jnp.split(self.head_modulation(nn.silu(condition)), 2, axis=-1)
         x = self.head_norm(x.astype(jnp.float32), scale, shift)
         return self.head(x), cache
-
-    def _empty_cache(self, batch_size: int) -> KeyValues:
-        head_dim = self.hidden_dim // self.num_heads
-        shape = (self.num_layers, batch_size, self.layout.num_tokens)
-        zeros = jnp.zeros((*shape, self.num_heads, head_dim), self.dtype)
-        return KeyValues(keys=zeros, values=zeros)
 
     def _quantizer(self, method: str, *args):
         """A method of the tokenizer's quantizer, on its variables."""

@@ -121,10 +121,9 @@ class MultiScaleQuantizer(ComposedQuantizer):
         float32, averaged down to the grid that is predicted: those of all scales but
         the first, one after the other, each row by row.
         """
-        sums = self._running_sums(indices)[:-1]
-        inputs = [self.prior_input(total, i) for i, total in enumerate(sums, start=1)]
-        none = jnp.zeros((len(indices), 0, self.input_dim), jnp.float32)
-        return jnp.concatenate([none, *inputs], axis=1)
+        sums = [self.empty_sum(len(indices)), *self._running_sums(indices)[:-1]]
+        inputs = [self.prior_inputs_of(total, i) for i, total in enumerate(sums)]
+        return jnp.concatenate(inputs, axis=1)
 
     def empty_sum(self, batch_size: int) -> base.Latents:
         """f̂ before the first scale: zeros, float32."""
@@ -138,8 +137,12 @@ class MultiScaleQuantizer(ComposedQuantizer):
         scale = self.scales[number]
         return total + self._enlarged(indices.reshape(-1, scale, scale), number)
 
-    def prior_input(self, total: base.Latents, number: int) -> Float[Array, "b n d"]:
-        """f̂ of all coarser scales, averaged down to the grid of scale `number`."""
+    def prior_inputs_of(
+        self, total: base.Latents, number: int
+    ) -> Float[Array, "b n d"]:
+        """`prior_inputs` of scale `number`, from f̂ of all coarser ones."""
+        if number == 0:
+            return jnp.zeros((len(total), 0, total.shape[-1]), jnp.float32)
         down = resample.area_matrix(self.scales[number], self.scales[-1])
         return _resized(total, down).reshape(len(total), -1, total.shape[-1])
 
