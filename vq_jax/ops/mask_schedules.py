@@ -17,7 +17,7 @@ def masked_fraction(schedule: str, progress, num_tokens):
     density of γ(r) under "cosine" for a uniform r.
 
     Args:
-        progress: r in [0, 1], a float array of NumPy or JAX; the result is one of these.
+        progress: r in [0, 1], a float array of NumPy or JAX, as the result.
         num_tokens: N, of those that are masked at first, 2 or more.
     """
     xp = progress.__array_namespace__()

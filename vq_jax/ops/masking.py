@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 
 def lowest(scores: Float[Array, "b t"], counts: Int[Array, "b"]) -> Bool[Array, "b t"]:
-    """The `counts` positions of each row whose scores are lowest; of equal, the first."""
+    """The `counts` positions of each row with the lowest scores, ties to the first."""
     order = jnp.argsort(scores, axis=-1, stable=True)
     return jnp.argsort(order, axis=-1) < counts[:, None]
 

@@ -12,9 +12,29 @@ from vq_jax.models.build import PRIORS
 from vq_jax.models.priors.base import STREAMS, Prior
 from vq_jax.ops.token_layout import TokenLayout
 
+_MASKGIT = {
+    "name": "maskgit",
+    "num_layers": 2,
+    "hidden_dim": 16,
+    "num_heads": 2,
+    "mlp_dim": 32,
+    "dropout": 0.0,
+    "num_bound_masks": 64,
+    "num_steps": 3,
+}
+
 # Each family with choices of its options: the contract tests run over all of them.
 TINY = {
     "independent": {"name": "independent"},
+    "maskgit": {**_MASKGIT},
+    "maskgit_halton": {
+        **_MASKGIT,
+        "norm": "post",
+        "head": "tied",
+        "remat": True,
+        "num_steps": 64,
+        "order": "halton",
+    },
 }
 
 

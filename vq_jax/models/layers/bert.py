@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
@@ -25,8 +24,8 @@ class BertBlock(nn.Module):
         mlp_dim: channels inside the network of a position.
         norm: "post" normalises the sums, as BERT does, "pre" the input of each branch.
         norm_epsilon: ε of the norms, added to the variance.
-        dropout: fraction of a branch's channels, and inside of the network, set to 0.
-        attention_dropout: fraction of attention weights, of each head and row, set to 0.
+        dropout: fraction of the channels that a branch adds which are set to 0.
+        attention_dropout: the same of attention weights, of each head and position.
         dtype: of the computation.
 
     Raises:

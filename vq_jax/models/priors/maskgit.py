@@ -10,6 +10,7 @@ from vq_jax.config import ranges
 from vq_jax.models.layers.masked_transformer import MaskedTransformer
 from vq_jax.models.priors.base import Known, Prior, PriorOutput
 from vq_jax.ops import cross_entropy, mask_schedules, masking, unmasking
+from vq_jax.ops.row_keys import folded
 from vq_jax.ops.sampling import Sampling, draw, guided
 
 
@@ -131,24 +132,22 @@ class MaskGit(Prior):
         if known is not None:
             kept = self.layout.to_sequence(known.mask)
             tokens = jnp.where(kept, self.layout.to_sequence(known.codes), tokens)
-        order_keys, step_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
         predict = self._predictor(labels, sampling)
         fixed = None
         if self.order != "confidence":
             fixed = unmasking.fixed_priorities(
-                self.order, order_keys, self.layout.grids
+                self.order, folded(keys, 0), self.layout.grids
             )
 
         def step(tokens, at):
             masked = tokens == size
-            keys = jax.vmap(lambda key: jax.random.fold_in(key, at["step"]))(step_keys)
-            draw_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+            step_keys = folded(keys, 1 + at["step"])
             logits = predict(tokens, at["guidance"])
-            codes = draw(draw_keys, logits, sampling)
+            codes = draw(folded(step_keys, 0), logits, sampling)
             priorities = fixed
             if fixed is None:
                 priorities = unmasking.confidence(
-                    noise_keys, logits, codes, at["temperature"]
+                    folded(step_keys, 1), logits, codes, at["temperature"]
                 )
             stay = unmasking.still_masked(masked, priorities, at["remaining"])
             return jnp.where(stay, size, jnp.where(masked, codes, tokens)), None
