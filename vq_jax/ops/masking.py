@@ -18,16 +18,18 @@ def bound_masks(
 
     Each by itself is a mask of a size uniform in 1 … N and, of this size, uniform. The
     sizes are stratified, one in every 1/num_masks of the range. The masks are windows,
-    one behind the other, of one random order of the tokens, which goes around: so small
-    masks hide different tokens.
+    one behind the other, of random orders of the tokens: so small masks that follow
+    each other hide different tokens.
     """
     size_key, order_key = jax.random.split(key)
     offsets = jax.random.uniform(size_key, (num_masks,))
     strata = (jnp.arange(num_masks) + offsets) / num_masks
     sizes = jnp.clip((strata * num_tokens).astype(jnp.int32) + 1, 1, num_tokens)
     starts = jnp.cumsum(sizes) - sizes
-    ranks = jax.random.permutation(order_key, num_tokens)
-    return (ranks[None, :] - starts[:, None]) % num_tokens < sizes[:, None]
+    scores = jax.random.uniform(order_key, (num_masks, num_tokens))
+    # A window that comes to the end of its order goes on at the beginning of it.
+    ranks = jnp.argsort(scores, axis=-1)[starts // num_tokens]
+    return (ranks - starts[:, None]) % num_tokens < sizes[:, None]
 
 
 def any_order_weights(masks: Bool[Array, "m t"]) -> Float[Array, "m t"]:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from vq_jax.config import ranges
 from vq_jax.models.layers.masked_transformer import MaskedTransformer
@@ -127,6 +128,13 @@ class MaskGit(Prior):
         return total / self.num_bound_masks
 
     def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
+        tokens = self.sample_steps(keys, labels, sampling, known)[-1]
+        return self.layout.from_sequence(tokens)
+
+    def sample_steps(
+        self, keys, labels, sampling: Sampling, known: Known | None = None
+    ) -> Int[Array, "steps b t"]:
+        """The sequence of `sample` after each step; a masked token is K."""
         size, num_tokens = self.layout.codebook_size, self.layout.num_tokens
         tokens = jnp.full((len(keys), num_tokens), size, jnp.int32)
         if known is not None:
@@ -150,10 +158,10 @@ class MaskGit(Prior):
                     folded(step_keys, 1), logits, codes, at["temperature"]
                 )
             stay = unmasking.still_masked(masked, priorities, at["remaining"])
-            return jnp.where(stay, size, jnp.where(masked, codes, tokens)), None
+            tokens = jnp.where(stay, size, jnp.where(masked, codes, tokens))
+            return tokens, tokens
 
-        tokens, _ = jax.lax.scan(step, tokens, self._steps(tokens, sampling))
-        return self.layout.from_sequence(tokens)
+        return jax.lax.scan(step, tokens, self._steps(tokens, sampling))[1]
 
     def _steps(self, tokens, sampling: Sampling):
         """What differs from step to step, with the steps in front."""
