@@ -1,4 +1,4 @@
-"""MaskGIT on the codes of Fashion-MNIST, class by class (2202.04200).
+"""MaskGIT on the codes of Fashion-MNIST, class by class.
 
     python train.py --config=configs/maskgit_fashion_mnist.py \
         --config.tokenizer=runs/vqvae_fashion_mnist \
