@@ -6,10 +6,10 @@
 
 Over the 256 codes of `configs/maskgit_tokenizer_imagenet256.py`. Numbers of the
 released configuration and network: BERT of 24 layers, 768 channels and 16 heads (the
-paper says 8), norms behind the sums with ε 1e-12, dropout 0.1 of features and attention,
-a head that is tied to the embeddings; cosine schedule, at least half masked, label
-smoothing 0.1; Adam (0.9, 0.96) at 1e-4 with weight decay 0.045, warm-up of 5,000 steps,
-batch 256, 2,000,000 steps (the paper: 300 epochs, 1.5 M), averages of factor 0.999;
+paper says 8), norms behind the sums with ε 1e-12, dropout 0.1 of features and
+attention, a head that is tied to the embeddings; cosine schedule, at least half masked,
+label smoothing 0.1; Adam (0.9, 0.96) at 1e-4 with weight decay 0.045, warm-up of 5,000
+steps, batch 256, 2,000,000 steps (the paper: 300 epochs, 1.5 M), averages of factor 0.999;
 samples by confidence with noise of 4.5, in 8 steps as in the paper. Without guidance.
 
 Ours: what the released files leave open, since the code that trained it is not there:
@@ -24,7 +24,8 @@ bound counts.
 
 The variant `halton` samples in the order of Halton-MaskGIT (2503.17076), in 32 steps.
 
-Every number, and where it stands: docs/recipes.md. TPU or GPU. Paper: FID 6.18, IS 182.1. Not run here.
+Every number, and where it stands: docs/recipes.md. TPU or GPU. Paper: FID 6.18,
+IS 182.1. Not run here.
 """
 
 from configs.parts.maskgit import use_maskgit
