@@ -9,8 +9,9 @@ released configuration and network: BERT of 24 layers, 768 channels and 16 heads
 paper says 8), norms behind the sums with ε 1e-12, dropout 0.1 of features and
 attention, a head that is tied to the embeddings; cosine schedule, at least half masked,
 label smoothing 0.1; Adam (0.9, 0.96) at 1e-4 with weight decay 0.045, warm-up of 5,000
-steps, batch 256, 2,000,000 steps (the paper: 300 epochs, 1.5 M), averages of factor 0.999;
-samples by confidence with noise of 4.5, in 8 steps as in the paper. Without guidance.
+steps, batch 256, 2,000,000 steps (the paper: 300 epochs, 1.5 M), averages of factor
+0.999; samples by confidence with noise of 4.5, in 8 steps as in the paper. Without
+guidance.
 
 Ours: what the released files leave open, since the code that trained it is not there:
 crops and mirroring; that `min_masking_rate` is the least fraction that is masked, as
