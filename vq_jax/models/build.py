@@ -24,6 +24,7 @@ from vq_jax.models.priors.autoregressive import AutoregressivePrior
 from vq_jax.models.priors.base import Prior
 from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
+from vq_jax.models.priors.maskgit import MaskGit
 from vq_jax.models.priors.next_scale import NextScalePrior
 from vq_jax.models.priors.random_order import RandomOrderPrior
 from vq_jax.models.quantizers.base import Quantizer
@@ -77,6 +78,7 @@ PRIORS = {
     "gpt": GptPrior,
     "independent": IndependentPrior,
     "next_scale": NextScalePrior,
+    "maskgit": MaskGit,
     "random_order": RandomOrderPrior,
 }
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}

@@ -17,10 +17,28 @@ from vq_jax.ops.token_layout import TokenLayout
 # Each family with choices of its options: the contract tests run over all of them.
 TRANSFORMER = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16}
 NEXT_SCALE = {"name": "next_scale", **TRANSFORMER, "mlp_ratio": 2.0}
+
+MASKGIT = {
+    "name": "maskgit",
+    "mlp_dim": 32,
+    "dropout": 0.0,
+    "num_bound_masks": 64,
+    "num_steps": 3,
+    **TRANSFORMER,
+}
 TINY = {
     "autoregressive": {"name": "autoregressive", "mlp_multiple_of": 8, **TRANSFORMER},
     "gpt": {"name": "gpt", **TRANSFORMER, "num_layers": 1},
     "independent": {"name": "independent"},
+    "maskgit": MASKGIT,
+    "maskgit_halton": {
+        **MASKGIT,
+        "norm": "post",
+        "head": "tied",
+        "remat": True,
+        "num_steps": 64,
+        "order": "halton",
+    },
     "next_scale": {**NEXT_SCALE, "drop_path": 0.1},
     "next_scale_shared": {
         **NEXT_SCALE,

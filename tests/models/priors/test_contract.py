@@ -31,7 +31,7 @@ EXACT = [
 # Families that know how codes depend on each other.
 LEARNING = [pair for pair in CASES if pair[1] == "grid" and pair[0] != "independent"]
 # Families that draw the order of positions, so that cold samples differ, too.
-ORDER_IS_DRAWN = ()
+ORDER_IS_DRAWN = ("maskgit",)
 NUM_SAMPLES = 20_000
 PLAIN = Sampling()
 
