@@ -6,7 +6,8 @@
 The blocks of LlamaGen, 1.0 M parameters; `:gpt` has those of taming-transformers, and
 `:random_order` learns random orders first, so that any codes may be known. To compare
 with: the entropy of the codes, and `independent_fashion_mnist`, their histograms by
-class and position. 2,000 steps are 4 epochs: some 0.7 s of a CPU core a step.
+class and position. 2,000 steps are 4 epochs: some 0.7 s of a CPU core a step. After
+200 of 600 steps: 3.13 nats a token held out, where the entropy of the codes is 5.90.
 """
 
 from configs.parts.autoregressive import use_autoregressive, use_gpt, use_random_order

@@ -23,7 +23,7 @@ from vq_jax.models.layers.causal_transformer import (
     LogitHead,
 )
 from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput
-from vq_jax.ops import cross_entropy
+from vq_jax.ops import cross_entropy, row_keys
 from vq_jax.ops.rotary import Rotation
 from vq_jax.ops.sampling import Sampling, draw, guided
 from vq_jax.ops.token_layout import Codes
@@ -119,8 +119,8 @@ class CausalPrior(Prior):
         def pick(logits, i):
             if sampling.is_guided:
                 logits = guided(*jnp.split(logits, 2), scales[i])
-            own = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
-            return jnp.where(mask[:, i], codes[:, i], draw(own, logits, sampling))
+            drawn = draw(row_keys.folded(keys, i), logits, sampling)
+            return jnp.where(mask[:, i], codes[:, i], drawn)
 
         def body(carry, i):
             logits, caches = carry
