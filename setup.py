@@ -44,6 +44,7 @@ setup(
         "scikit-learn",  # ships two more
         "tensorboardX",
         "tensorflow-datasets",
+        "threadpoolctl",
         "importlib_resources",  # tensorflow-datasets imports it and does not ask for it
     ],
     extras_require={

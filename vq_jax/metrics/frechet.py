@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from vq_jax.errors import InputError
 
@@ -28,17 +29,18 @@ def frechet_distance(
     Raises:
         InputError: fewer than two images, or features that are not finite.
     """
-    first, second = _Moments.of(features), _Moments.of(others)
-    u, roots, v = np.linalg.svd(first.factor @ second.factor.T, full_matrices=False)
-    step = first.mean - second.mean
-    value = step @ step + first.trace + second.trace - 2.0 * roots.sum()
-    kept = roots > roots.max(initial=0.0) * 1e-10
-    root = np.sqrt(roots[kept])
-    return (
-        float(value),
-        _influence(first, step, u[:, kept] * root),
-        _influence(second, -step, v[kept].T * root),
-    )
+    # Threads that wait for each other on busy processors take twenty times as long.
+    with threadpool_limits(1, user_api="blas"):
+        first, second = _Moments.of(features), _Moments.of(others)
+        product = first.factor @ second.factor.T
+        u, roots, v = np.linalg.svd(product, full_matrices=False)
+        step = first.mean - second.mean
+        value = step @ step + first.trace + second.trace - 2.0 * roots.sum()
+        return (
+            float(value),
+            _influence(first, step, u * np.sqrt(roots)),
+            _influence(second, -step, v.T * np.sqrt(roots)),
+        )
 
 
 class _Moments:
@@ -47,7 +49,7 @@ class _Moments:
     Attributes:
         mean: [d].
         centred: features without their mean, [n, d].
-        factor: R; of n rows for n < d, else of d.
+        factor: R; of n rows for n <= d, else of at most d.
         coordinates: C with C R = centred / √(n - 1): [n, rows of R].
         trace: of the covariance.
     """
@@ -71,8 +73,11 @@ class _Moments:
         scaled = centred / np.sqrt(count - 1)
         if count <= dim:
             return cls(mean, centred, scaled, np.eye(count))
-        coordinates, factor = np.linalg.qr(scaled)
-        return cls(mean, centred, factor, coordinates)
+        variances, axes = np.linalg.eigh(scaled.T @ scaled)
+        kept = variances > variances[-1] * 1e-12  # others are rounding
+        deviations, axes = np.sqrt(variances[kept]), axes[:, kept]
+        factor = (axes * deviations).T
+        return cls(mean, centred, factor, scaled @ (axes / deviations))
 
 
 def _influence(moments: _Moments, step, root) -> np.ndarray:

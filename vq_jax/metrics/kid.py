@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from vq_jax.errors import InputError
 
@@ -31,9 +32,9 @@ def kernel_distance(
             f"{len(features)} and {len(others)}; evaluate more images."
         )
     features, others = (np.asarray(x, np.float32) for x in (features, others))
-    within, within_others = _among(features), _among(others)
-    between = _means(features, others)
-    between_others = _means(others, features)
+    with threadpool_limits(1, user_api="blas"):  # see frechet.py
+        within, within_others = _among(features), _among(others)
+        between, between_others = _means(features, others)
     value = within.mean() + within_others.mean() - 2.0 * between.mean()
     first = 2.0 * (within - between)
     second = 2.0 * (within_others - between_others)
@@ -43,14 +44,19 @@ def kernel_distance(
 def _among(x) -> np.ndarray:
     """Mean of the kernel of each image with all others of its set, float64."""
     itself = _kernel(np.square(x).sum(axis=1), x.shape[1]).astype(np.float64)
-    return (_means(x, x) * len(x) - itself) / (len(x) - 1)
+    means, _ = _means(x, x)
+    return (means * len(x) - itself) / (len(x) - 1)
 
 
-def _means(x, y) -> np.ndarray:
-    """Mean of the kernel of each row of `x` with all rows of `y`, float64."""
-    blocks = (x[start : start + ROWS] for start in range(0, len(x), ROWS))
-    rows = (_kernel(block @ y.T, x.shape[1]) for block in blocks)
-    return np.concatenate([row.mean(axis=1, dtype=np.float64) for row in rows])
+def _means(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the kernel of each row of `x` with all of `y`, and the reverse."""
+    of_rows, of_columns = np.zeros(len(x)), np.zeros(len(y))
+    for start in range(0, len(x), ROWS):
+        rows = slice(start, start + ROWS)
+        block = _kernel(x[rows] @ y.T, x.shape[1])
+        of_rows[rows] = block.mean(axis=1, dtype=np.float64)
+        of_columns += block.sum(axis=0, dtype=np.float64)
+    return of_rows, of_columns / len(x)
 
 
 def _kernel(products, dim: int):
