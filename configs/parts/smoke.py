@@ -11,8 +11,15 @@ SMALL_QUANTIZER = {
     "scales": (1, 2, 4, 8),
     "anneal_steps": 10,
 }
-# The weights of LPIPS are an install of their own, and slow on a CPU.
-SMALL_EVALUATION = {"every": 10, "batch_size": 8, "max_images": 32, "lpips": ()}
+# The weights of networks are an install of their own, and slow on a CPU.
+SMALL_EVALUATION = {
+    "every": 10,
+    "batch_size": 8,
+    "max_images": 32,
+    "num_images": 16,
+    "lpips": (),
+    "features": (),
+}
 
 
 def shrink(config: ConfigDict) -> None:
@@ -34,6 +41,8 @@ def shrink(config: ConfigDict) -> None:
         small = {k: v for k, v in SMALL_QUANTIZER.items() if k in fields}
         fields.update(small)
     config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
+    if "recognition" in config.evaluations:  # the photographs have no classes
+        del config.evaluations.recognition
     for section in config.evaluations.values():
         section.update({k: v for k, v in SMALL_EVALUATION.items() if k in section})
     if "perceptual" in config:
