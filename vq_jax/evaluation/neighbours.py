@@ -104,7 +104,7 @@ class Neighbours(Evaluation):
 
         return self.subject.compile(nearest)
 
-    def _train_images(self, positions: Iterable[int]) -> np.ndarray:
+    def _train_images(self, positions: np.ndarray) -> np.ndarray:
         data = self.subject.data
         records, transform = (
             pipeline.open_records(data, data.train_split),
