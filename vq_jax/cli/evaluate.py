@@ -85,9 +85,9 @@ def _apply_flags(config, args) -> str:
     changes = {"max_images": 0}  # the whole split
     if args.batch_size is not None:
         changes["batch_size"] = args.batch_size
-    for name in ("lpips", "features"):
-        if getattr(args, name) is not None:
-            changes[name] = tuple(getattr(args, name))
+    for networks in ("lpips", "features"):
+        if getattr(args, networks) is not None:
+            changes[networks] = tuple(getattr(args, networks))
     for section in config.evaluations.values():
         section.update({k: v for k, v in changes.items() if k in section})
     return name
