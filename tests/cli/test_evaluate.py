@@ -21,6 +21,7 @@ def _flags(**given):
         "batch_size",
         "lpips",
         "features",
+        "tokenizer",
         "on_error",
         "data_dir",
         "white_point",
