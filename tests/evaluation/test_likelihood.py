@@ -11,7 +11,7 @@ from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.models.build import build_prior
 from vq_jax.models.priors.base import TOKENIZER
 from vq_jax.ops.sampling import Sampling
-from vq_jax.testing.codes import given_codes
+from vq_jax.testing.given_codes import given_codes
 
 PIXELS = 16**2
 K = 16

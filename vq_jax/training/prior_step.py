@@ -7,7 +7,7 @@ import optax
 
 from vq_jax.inference.code_data import CodeData
 from vq_jax.metrics.joined import joined, prefixed
-from vq_jax.models.priors.base import STREAMS, TOKENIZER, Prior
+from vq_jax.models.priors.base import PROGRESS, STREAMS, TOKENIZER, Prior
 from vq_jax.ops import code_usage
 from vq_jax.training import rng
 from vq_jax.training.accumulation import accumulate
@@ -46,7 +46,7 @@ class PriorStep:
 
         def gradients(part, keys):
             grads, metrics = jax.grad(self._loss, has_aux=True)(
-                state.params, *part, keys, nets
+                state.params, *part, keys, nets, state.step
             )
             return grads, {}, metrics
 
@@ -64,9 +64,13 @@ class PriorStep:
         state = state.apply_gradients(grads, self.tx, ema_decay=self.ema_decay)
         return state, prefixed("train/", metrics)
 
-    def _loss(self, params, codes, labels, keys, nets):
+    def _loss(self, params, codes, labels, keys, nets, step):
         output = self.prior.apply(
-            {"params": params, TOKENIZER: nets.get(TOKENIZER, {})},
+            {
+                "params": params,
+                TOKENIZER: nets.get(TOKENIZER, {}),
+                PROGRESS: {"step": step},
+            },
             codes,
             labels,
             method="loss",

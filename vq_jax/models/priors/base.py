@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
+from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.ops.sampling import Sampling
 from vq_jax.ops.token_layout import Codes, TokenLayout
 from vq_jax.typing import Leaf, Variables
@@ -21,6 +22,10 @@ STREAMS = ("class", "corruption", "dropout")
 TOKENIZER = "tokenizer"
 """Collection with the variables of the tokenizer. Whoever applies a prior adds it; they
 are never trained, and part of no checkpoint."""
+
+PROGRESS = "progress"
+"""Collection with the number `step` of finished steps, for priors that change what they
+learn as training goes on. Training adds it; it is part of no checkpoint."""
 
 NO_CLASS = -1
 """The label of an image whose class is not to be used."""
@@ -40,6 +45,9 @@ class Known:
 
     codes: Leaf  # int32 [b, *tokens]
     mask: Leaf  # bool [b, *tokens]: True where the code is kept
+    # So many codes at the start of the sequence are kept in all rows: a number that is
+    # known before compilation, for families that can read them in one pass.
+    prefix: int = struct.field(pytree_node=False, default=0)
 
 
 class Prior(nn.Module):
@@ -77,6 +85,15 @@ class Prior(nn.Module):
     """Which known codes `sample` can keep: those that come first in the sequence of
     `TokenLayout`, or any."""
 
+    @classmethod
+    def fields_of(cls, quantizer: Quantizer) -> dict:
+        """Fields that follow from the tokenizer's quantizer, none by default.
+
+        Raises:
+            InputError: the family cannot be one over codes of this quantizer.
+        """
+        return {}
+
     def loss(self, codes: Codes, labels: Int[Array, "b"]) -> PriorOutput:
         raise NotImplementedError
 
@@ -105,6 +122,10 @@ class Prior(nn.Module):
         key = self.make_rng("class")
         hidden = jax.random.bernoulli(key, self.class_dropout, labels.shape)
         return jnp.where(hidden, NO_CLASS, labels)
+
+    def training_step(self) -> Int[Array, ""]:
+        """Number of finished steps; 0 where PROGRESS is not given."""
+        return self.get_variable(PROGRESS, "step", jnp.zeros((), jnp.int32))
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Raises InputError where this prior cannot be sampled so."""
