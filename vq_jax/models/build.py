@@ -22,6 +22,7 @@ from vq_jax.models.encoders.resnet import ResnetEncoder
 from vq_jax.models.heads import DeterministicHead, GaussianHead, IdentityHead
 from vq_jax.models.priors.base import Prior
 from vq_jax.models.priors.independent import IndependentPrior
+from vq_jax.models.priors.pixelcnn import PixelCnnPrior
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
 from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
@@ -68,7 +69,7 @@ QUANTIZERS = {
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
-PRIORS = {"independent": IndependentPrior}
+PRIORS = {"independent": IndependentPrior, "pixelcnn": PixelCnnPrior}
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 
