@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, Shaped
 
 Codes = Int[Array, "b *tokens"]
 
@@ -36,21 +36,26 @@ class TokenLayout:
         """Codes of an image, of all levels together."""
         return sum(height * width for height, width in self.grids)
 
-    def to_sequence(self, codes: Codes) -> Int[Array, "b t"]:
-        """One level after the other, from the coarsest, each row by row."""
+    def to_sequence(self, codes: Shaped[Array, "b *tokens"]) -> Shaped[Array, "b t"]:
+        """One level after the other, from the coarsest, each row by row.
+
+        Masks and other arrays of the same axes may take the place of codes.
+        """
         # Axes of levels come behind those of the grid.
         if len(self.shape) > 2:
             codes = codes.reshape(len(codes), self._area, -1).swapaxes(1, 2)
         return codes.reshape(len(codes), self.num_tokens)
 
-    def from_sequence(self, sequence: Int[Array, "b t"]) -> Codes:
+    def from_sequence(
+        self, sequence: Shaped[Array, "b t"]
+    ) -> Shaped[Array, "b *tokens"]:
         """The inverse of `to_sequence`."""
         if len(self.shape) > 2:
             levels = len(self.grids)
             sequence = sequence.reshape(len(sequence), levels, -1).swapaxes(1, 2)
         return sequence.reshape(len(sequence), *self.shape)
 
-    def to_grids(self, codes: Codes) -> list[Int[Array, "b _ _"]]:
+    def to_grids(self, codes: Codes) -> list[Shaped[Array, "b _ _"]]:
         """The codes of each level on its grid."""
         sequence, grids, first = self.to_sequence(codes), [], 0
         for height, width in self.grids:
@@ -59,7 +64,7 @@ class TokenLayout:
             first += height * width
         return grids
 
-    def from_grids(self, grids: list[Int[Array, "b _ _"]]) -> Codes:
+    def from_grids(self, grids: list[Shaped[Array, "b _ _"]]) -> Codes:
         """The inverse of `to_grids`."""
         rows = [grid.reshape(len(grid), -1) for grid in grids]
         return self.from_sequence(jnp.concatenate(rows, axis=1))

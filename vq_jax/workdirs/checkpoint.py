@@ -10,27 +10,11 @@ from etils import epath
 from ml_collections import ConfigDict
 
 import vq_jax
-from vq_jax.config import paths, ranges
+from vq_jax.config import ranges
 from vq_jax.errors import InputError
-from vq_jax.workdirs import damage, digests, files, legacy
+from vq_jax.workdirs import damage, digests, files, legacy, same_run
 
 ITEMS = STATE, DATA, CONFIG, CARD = "state", "data", "config", "card"
-
-# What may differ between a run and its resumption: none changes a stored array, and all
-# but num_steps, mesh and usage_window leave every later number as it was.
-FREE_FIELDS = (
-    "num_steps",
-    "mesh",
-    "checkpoint",
-    "evaluations",
-    "log_every",
-    "sampling",
-    "usage_window",
-    "data.on_error",
-    "data.data_dir",
-    "data.num_threads",
-    "data.prefetch",
-)
 
 OTHER_MODEL = "Use the version and the model that made it, or another --workdir."
 OTHER_VERSION = "Use the version of vq_jax that made it."
@@ -119,8 +103,12 @@ class Checkpointer:
                 or it is damaged.
         """
         manager, step = self._manager, self.latest_step
-        _check_same_config(_read_config(manager, step), self._config, manager.directory)
-        _check_origin(_read_card(manager, step), self._origin, manager.directory)
+        same_run.check_config(
+            _read_config(manager, step), self._config, manager.directory
+        )
+        same_run.check_origin(
+            _read_card(manager, step), self._origin, manager.directory
+        )
         with _reading(manager, step, STATE, DATA):
             _check_processes(manager.directory / str(step) / DATA)
             wanted = _shapes(abstract_state)
@@ -172,7 +160,7 @@ def check_same_experiment(workdir: epath.PathLike, config: ConfigDict) -> None:
         return
     path = directory(workdir)
     saved, _ = load_config(workdir)
-    _check_same_config(saved.to_dict(), config.to_dict(), path)
+    same_run.check_config(saved.to_dict(), config.to_dict(), path)
     if saved.num_steps != config.num_steps:
         raise InputError(
             f"{path} is of a run of {saved.num_steps} steps, not {config.num_steps}; "
@@ -194,7 +182,7 @@ def load_config(workdir: epath.PathLike) -> tuple[ConfigDict, int]:
 def check_origin(workdir: epath.PathLike, step: int, origin: Mapping[str, str]) -> None:
     """Raises InputError where a model was made for another origin than this one."""
     with _open(workdir) as manager:
-        _check_origin(_read_card(manager, step), origin, manager.directory)
+        same_run.check_origin(_read_card(manager, step), origin, manager.directory)
 
 
 def load_model_state(
@@ -336,33 +324,6 @@ def _no_run(workdir: epath.Path) -> str:
     )
 
 
-def _check_origin(card: dict, origin: Mapping[str, str], where: epath.Path) -> None:
-    for name, digest in origin.items():
-        if card.get(name) != digest:
-            raise InputError(
-                f"{where} was made with another {name} than that of config.{name}: "
-                f"there {card.get(name, 'none')}, here {digest}. Name the {name} that "
-                "it was made with, or train anew in another --workdir."
-            )
-
-
-def _check_same_config(saved: dict, current: dict, where: epath.Path) -> None:
-    saved, current = _flatten(saved), _flatten(current)
-    differing = [
-        f"  config.{field}: checkpoint {saved.get(field, 'absent')!r}, "
-        f"now {current.get(field, 'absent')!r}"
-        for field in sorted(saved.keys() | current.keys())
-        if saved.get(field) != current.get(field)
-        and not paths.below(field, FREE_FIELDS)
-    ]
-    if differing:
-        raise InputError(
-            f"{where} was made with another configuration:\n"
-            + "\n".join(differing)
-            + "\nUse the same configuration, or another --workdir."
-        )
-
-
 def _check_processes(path: epath.Path) -> None:
     """Raises InputError where another number of processes saved its data iterators."""
     saved, here = len(list(path.glob("process_*.json"))), jax.process_count()
@@ -371,11 +332,3 @@ def _check_processes(path: epath.Path) -> None:
             f"{path.parent} was saved by {saved} process(es), this run has {here}; "
             "start as many, or take another --workdir."
         )
-
-
-def _flatten(config: dict) -> dict[str, Any]:
-    """Dotted path -> value; lists as JSON keeps them."""
-    return {
-        field: list(value) if isinstance(value, tuple) else value
-        for field, value in paths.flatten(config).items()
-    }

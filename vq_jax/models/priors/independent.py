@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from vq_jax.models.priors.base import Known, Prior, PriorOutput
+from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput
 from vq_jax.ops import cross_entropy
 from vq_jax.ops.sampling import Sampling, draw, guided
 
@@ -39,6 +39,7 @@ class IndependentPrior(Prior):
         logits = self.logits[self.class_rows(labels)]
         if sampling.is_guided:
             scales = sampling.scales(self.layout.num_tokens)[None, :, None]
-            logits = guided(logits, self.logits[-1:], scales)
+            none = self.class_rows(jnp.full_like(labels, NO_CLASS))
+            logits = guided(logits, self.logits[none], scales)
         codes = self.layout.from_sequence(draw(keys, logits, sampling))
         return codes if known is None else jnp.where(known.mask, known.codes, codes)

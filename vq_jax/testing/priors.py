@@ -1,0 +1,72 @@
+"""Tiny priors of every family, and all codes that they give a probability to."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from vq_jax.config.tables import from_table
+from vq_jax.models.build import PRIORS
+from vq_jax.models.priors.base import STREAMS, Prior
+from vq_jax.ops.token_layout import TokenLayout
+
+# Each family with choices of its options: the contract tests run over all of them.
+TINY = {
+    "independent": {"name": "independent"},
+}
+
+
+def grid_layout(height: int, width: int, codebook_size: int) -> TokenLayout:
+    """One code a position."""
+    shape = (height, width)
+    return TokenLayout(shape, (shape,), codebook_size)
+
+
+def levels_layout(
+    height: int, width: int, levels: int, codebook_size: int
+) -> TokenLayout:
+    """Several codes a position, as product heads and residual levels have."""
+    shape = (height, width, levels)
+    return TokenLayout(shape, ((height, width),) * levels, codebook_size)
+
+
+def scales_layout(scales: tuple[int, ...], codebook_size: int) -> TokenLayout:
+    """Codes on growing square grids."""
+    tokens = sum(scale**2 for scale in scales)
+    grids = tuple((scale, scale) for scale in scales)
+    return TokenLayout((tokens,), grids, codebook_size)
+
+
+def build(case: str, layout: TokenLayout, **fields) -> Prior:
+    """The tiny prior of this name, over codes that lie so."""
+    config = ConfigDict({**TINY[case], **fields})
+    return from_table(PRIORS, config, "config.prior", layout=layout)
+
+
+def variables(prior: Prior, seed: int = 0, *, random: float = 0.0) -> dict:
+    """Its variables as training starts; or all of them normal, of this deviation."""
+    names = ("params", *STREAMS)
+    rngs = dict(zip(names, jax.random.split(jax.random.key(seed), 4), strict=True))
+    codes = jnp.zeros((1, *prior.layout.shape), jnp.int32)
+    labels = jnp.zeros(1, jnp.int32)
+    _, made = prior.apply(
+        {}, codes, labels, method="loss", rngs=rngs, mutable=["params"]
+    )
+    if not random:
+        return made
+    leaves, tree = jax.tree.flatten(made)
+    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
+    noise = [
+        leaf + random * jax.random.normal(key, leaf.shape)
+        for key, leaf in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(tree, noise)
+
+
+def all_codes(layout: TokenLayout) -> np.ndarray:
+    """Every possible image's codes, int32 [K ** num_tokens, *shape]."""
+    codes = range(layout.codebook_size)
+    rows = list(itertools.product(codes, repeat=layout.num_tokens))
+    return np.asarray(rows, np.int32).reshape(-1, *layout.shape)
