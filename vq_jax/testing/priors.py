@@ -15,6 +15,14 @@ from vq_jax.ops.token_layout import TokenLayout
 # Each family with choices of its options: the contract tests run over all of them.
 TINY = {
     "independent": {"name": "independent"},
+    "pixelcnn": {
+        "name": "pixelcnn",
+        "channels": 8,
+        "num_layers": 3,
+        "first_kernel_size": 3,
+        "head_dim": 4,
+        "num_cond_blocks": 1,
+    },
 }
 
 
