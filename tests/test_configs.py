@@ -1,9 +1,14 @@
-"""Every experiment builds, and its smoke variant takes two steps."""
+"""Every experiment builds, and its smoke variant takes two steps.
+
+The card of a prior names its tokenizer as runs/NAME, and NAME.py is what trains that;
+or the card has the command, whose --workdir is the same.
+"""
 
 import functools
 import importlib
 import json
 import pathlib
+import re
 
 import jax
 import pytest
@@ -12,6 +17,8 @@ from rich.console import Console
 
 from configs.parts.quantizers import QUANTIZERS
 from vq_jax.models.build import build_autoencoder
+from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.testing.runs import describe_run, initialise_run
 from vq_jax.training import run, setup
 
 NAMES = sorted(
@@ -31,16 +38,46 @@ def _config(name, variant=""):
     return importlib.import_module(f"configs.{name}").get_config(variant)
 
 
+PRIORS = [name for name in NAMES if "prior" in _config(name)]
+AUTOENCODERS = [name for name in NAMES if name not in PRIORS]
+
+
+def _tokenizer(name, variant=""):
+    """The configuration of the tokenizer that the card of a prior names."""
+    card = importlib.import_module(f"configs.{name}").__doc__
+    (workdir,) = set(re.findall(r"--config\.tokenizer=(\S+)", card))
+    command = rf"configs/(\w+)\.py(?::(\S+))?[\s\\]+--workdir={re.escape(workdir)}\s"
+    found = re.search(command, card)
+    stem, own = found.groups() if found else (pathlib.Path(workdir).name, None)
+    return _config(stem, ",".join(filter(None, (own, variant))))
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """`experiment(name, variant)`: its configuration; a prior's tokenizer is there."""
+
+    def made(name, variant="", write_tokenizer=describe_run):
+        config = _config(name, variant)
+        if name in PRIORS:
+            workdir = tmp_path / "tokenizer"
+            write_tokenizer(_tokenizer(name, variant), workdir)
+            config.tokenizer = str(workdir)
+        return config
+
+    return made
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name):
-    config = _config(name)
+def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name, experiment):
+    config = experiment(name)
     prepared = setup.prepare(config)
     again = setup.prepare(ConfigDict(json.loads(config.to_json())))
-    assert again.task.model == prepared.task.model
+    model = "prior" if name in PRIORS else "model"
+    assert getattr(again.task, model) == getattr(prepared.task, model)
     assert again.abstract_state == prepared.abstract_state
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
     config = _config(name)
     model = build_autoencoder(config.model, channels=config.data.channels)
@@ -53,16 +90,42 @@ def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
     assert out.quantized.indices.shape == (1, *model.tokens_shape(size, size))
 
 
+@pytest.mark.parametrize("name", PRIORS)
+def test_the_whole_prior_draws_codes_and_says_their_probability(name, experiment):
+    task = setup.prepare(experiment(name)).task
+    prior, shapes = task.prior, jax.eval_shape(task.init, jax.random.key(0))
+    variables = {"params": shapes.params, TOKENIZER: task.tokenizer.shapes()}
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2))
+    labels = jax.ShapeDtypeStruct((2,), "int32")
+
+    def draw(variables, keys, labels):
+        codes = prior.apply(variables, keys, labels, task.sampling, method="sample")
+        return codes, prior.apply(variables, codes, labels, method="log_prob")
+
+    codes, nats = jax.eval_shape(draw, variables, keys, labels)
+    size = task.config.data.image_size
+    assert codes.shape == (2, *task.tokenizer.model.tokens_shape(size, size))
+    assert (codes.dtype, nats.dtype, nats.shape) == ("int32", "float32", (2,))
+
+
 @pytest.mark.parametrize("name", [_slow_if_large(name) for name in NAMES])
-def test_the_smoke_variant_takes_two_steps(name, tmp_path):
-    config = _config(name, "smoke")
+def test_the_smoke_variant_takes_two_steps(name, experiment, tmp_path):
+    config = experiment(name, "smoke", write_tokenizer=initialise_run)
     config.num_steps, config.optim.warmup_steps = 2, 0
     if config.task == "adversarial":
         config.adversarial.update(disc_start=0, gen_start=1)
-    config.evaluations.reconstruction.max_images = 8
+    for section in config.evaluations.values():
+        section.update({"max_images": 8} if "max_images" in section else {})
     console = Console(record=True, quiet=True)
-    assert run.train(config, tmp_path, console) == 0
-    assert (tmp_path / "checkpoints" / "2").is_dir()
+    assert run.train(config, tmp_path / "run", console) == 0
+    assert (tmp_path / "run" / "checkpoints" / "2").is_dir()
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_a_variant_of_tokenizers_is_none_of_a_prior(name):
+    for word in ("vq", "patchgan", "vqvae", "perceptual"):
+        with pytest.raises(ValueError, match=f"'{word}' changes a tokenizer"):
+            _config(name, word)
 
 
 @pytest.mark.parametrize("family", QUANTIZERS)

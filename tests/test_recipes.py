@@ -1,6 +1,7 @@
 """docs/recipes.md has the values of the configurations, and all fields that act."""
 
 import ast
+import functools
 import importlib
 import itertools
 import pathlib
@@ -11,13 +12,16 @@ import jax.numpy as jnp
 import pytest
 
 from vq_jax.config import paths
-from vq_jax.models.build import build_discriminator
+from vq_jax.config.tables import from_table
+from vq_jax.models.build import PRIORS, build_discriminator
+from vq_jax.ops.token_layout import TokenLayout
+from vq_jax.testing import priors
 from vq_jax.training import inactive
 
 ROOT = pathlib.Path(__file__).parents[1]
 # How a run goes, and not what it computes; and what follows from the images.
 NOT_THE_RECIPE = (
-    *("task", "seed", "log_every", "usage_window", "init_from", "freeze"),
+    *("task", "seed", "log_every", "usage_window", "init_from", "freeze", "codes"),
     *("evaluations", "checkpoint", "mesh", "optim.accumulation", "model.likelihood"),
     *("model.encoder.resolution", "model.decoder.resolution", "data.channels"),
     *("data.source", "data.train_split", "data.eval_split", "data.data_dir"),
@@ -106,3 +110,16 @@ def test_maskgits_discriminator_has_as_many_parameters_as_the_released_one():
         lambda key, x: module.init(key, x, train=False), jax.random.key(0), images
     )
     assert sum(leaf.size for leaf in jax.tree.leaves(init)) == 23_998_017
+
+
+@pytest.mark.parametrize(
+    ("variant", "parameters"), [("", 111e6), ("l", 343e6), ("xl", 775e6)]
+)
+def test_llamagen_has_as_many_parameters_as_published(variant, parameters):
+    """Table 1 of 2406.06525, in whole millions."""
+    config = _config(f"llamagen_imagenet256:{variant}")
+    layout = TokenLayout((16, 16), ((16, 16),), 16_384)
+    prior = from_table(PRIORS, config.prior, "config.prior", layout=layout)
+    shapes = jax.eval_shape(functools.partial(priors.variables, prior))
+    found = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    assert abs(found - parameters) < 0.5e6

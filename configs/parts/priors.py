@@ -38,7 +38,12 @@ def prior_defaults() -> ConfigDict:
             "optim": {**OPTIM, "accumulation": 1},  # parts of a batch
             "init_from": "",
             "evaluations": {
-                "likelihood": {"every": 1_000, "batch_size": 64, "max_images": 0},
+                "likelihood": {
+                    "every": 1_000,
+                    "batch_size": 64,
+                    "max_images": 0,  # 0: all
+                    "train_images": 2_048,  # for comparison; 0: none
+                },
                 "samples": {"every": 1_000, "num_images": 64, "columns": 8, "seed": 0},
             },
             "checkpoint": {"every": 1_000, "keep": 2, "keep_every": 0},
@@ -57,5 +62,21 @@ def use_fashion_mnist(config: ConfigDict) -> None:
     config.data.flip = False  # a shoe points to the left
     config.prior.num_classes = 10
     config.prior.class_dropout = 0.1
-    config.evaluations.likelihood.batch_size = 500
+    config.evaluations.likelihood.batch_size = 512
     config.evaluations.samples.update(num_images=100, columns=10)
+
+
+def use_imagenet256(config: ConfigDict) -> None:
+    """ImageNet at 256 px and its 1,000 classes, in bfloat16 on accelerators."""
+    config.log_every = 100
+    config.data.update(
+        source="tfds:imagenet2012",
+        eval_split="validation",
+        image_size=256,
+        num_threads=16,
+        prefetch=512,
+    )
+    config.prior.update(num_classes=1_000, class_dropout=0.1, dtype="bfloat16")
+    config.evaluations.likelihood.every = 10_000
+    config.evaluations.samples.every = 10_000
+    config.checkpoint.update(every=5_000, keep_every=50_000)

@@ -1,4 +1,9 @@
-"""The variant `smoke`: an experiment in seconds on a CPU."""
+"""The variant `smoke`: an experiment in seconds on a CPU.
+
+The tokenizer of a shrunken prior is a shrunken one, whose images are as small.
+"""
+
+from collections.abc import Iterable, Mapping
 
 from ml_collections import ConfigDict
 
@@ -11,8 +16,30 @@ SMALL_QUANTIZER = {
     "scales": (1, 2, 4, 8),
     "anneal_steps": 10,
 }
+# The photographs have no classes.
+SMALL_PRIOR = {
+    "num_classes": 0,
+    "class_dropout": 0.0,
+    "num_layers": 2,
+    "hidden_dim": 32,
+    "mlp_dim": 64,
+    "num_heads": 2,
+    "channels": 16,
+    "head_dim": 32,
+    "num_cond_blocks": 1,
+    "num_steps": 4,
+    "num_bound_masks": 2,
+}
 # The weights of LPIPS are an install of their own, and slow on a CPU.
-SMALL_EVALUATION = {"every": 10, "batch_size": 8, "max_images": 32, "lpips": ()}
+SMALL_EVALUATION = {
+    "every": 10,
+    "batch_size": 8,
+    "max_images": 32,
+    "train_images": 32,
+    "num_images": 16,
+    "columns": 4,
+    "lpips": (),
+}
 
 
 def shrink(config: ConfigDict) -> None:
@@ -22,6 +49,25 @@ def shrink(config: ConfigDict) -> None:
     config.log_every = 5
     config.data.image_size = min(config.data.image_size, 32)
     config.data.update(source="photos", train_split="train", eval_split="test")
+    config.optim.update(warmup_steps=min(config.optim.warmup_steps, 5), accumulation=1)
+    _update(config.evaluations.values(), SMALL_EVALUATION)
+    config.checkpoint.update(every=10, keep=2)
+    config.mesh.update(data=-1, fsdp=1)
+    if "prior" in config:
+        _shrink_prior(config)
+    else:
+        _shrink_autoencoder(config)
+    if "discriminator" in config:
+        _shrink_discriminator(config)
+
+
+def _update(sections: Iterable[ConfigDict], small: Mapping) -> None:
+    """Replaces what the sections have of the fields."""
+    for section in sections:
+        section.update({k: v for k, v in small.items() if k in section})
+
+
+def _shrink_autoencoder(config: ConfigDict) -> None:
     config.model.code_dim = 8
     for part in (config.model.encoder, config.model.decoder):
         part.num_res_blocks = 1
@@ -30,18 +76,17 @@ def shrink(config: ConfigDict) -> None:
         else:
             part.base_dim, part.features_dim, part.num_groups = 32, 8, 8
             part.multipliers = (1,) * min(3, len(part.multipliers))
-    for fields in (config.model.quantizer, config.model.quantizer.get("inner", {})):
-        small = {k: v for k, v in SMALL_QUANTIZER.items() if k in fields}
-        fields.update(small)
-    config.optim.warmup_steps = min(config.optim.warmup_steps, 5)
-    for section in config.evaluations.values():
-        section.update({k: v for k, v in SMALL_EVALUATION.items() if k in section})
+    quantizer = config.model.quantizer
+    _update((quantizer, quantizer.get("inner", {})), SMALL_QUANTIZER)
     if "perceptual" in config:
         drop_perceptual(config)
         config.losses.l2 = 1.0
-    config.checkpoint.update(every=10, keep=2)
-    if "discriminator" in config:
-        _shrink_discriminator(config)
+
+
+def _shrink_prior(config: ConfigDict) -> None:
+    config.codes = "online"
+    _update([config.prior], SMALL_PRIOR)
+    config.sampling.update(top_k=0, guidance=1.0)
 
 
 def _shrink_discriminator(config: ConfigDict) -> None:

@@ -3,9 +3,11 @@
 `smoke` shrinks any experiment to seconds on a CPU; `vqvae` takes a VQGAN's
 discriminator and perceptual loss away; `perceptual` adds LPIPS; the name of a
 discriminator gives an experiment that one, and the name of a quantizer replaces its
-own. An experiment may have words of its own.
+own. Priors have `smoke` alone: all others change a tokenizer. An experiment may have
+words of its own.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -40,19 +42,23 @@ def finish(
                 break
         else:
             rest.append(word)
+    common = PRIOR if "prior" in config else AUTOENCODER
     for word in rest:
-        if word in QUANTIZERS:
-            change_quantizer(config, word)
-        elif word in DISCRIMINATORS:
-            use_discriminator(config, word)
-        elif word in COMMON:
-            COMMON[word](config)
-        else:
-            choices = [*COMMON, *(own or {}), *DISCRIMINATORS, *QUANTIZERS]
-            raise ValueError(
-                f"config variant {word!r} is unknown; choose from {sorted(choices)}."
-            )
+        if word not in common:
+            raise ValueError(_unknown(word, [*common, *(own or {})]))
+        common[word](config)
     return config.lock()
+
+
+def _unknown(word: str, choices: list[str]) -> str:
+    choices = f"choose from {sorted(choices)}."
+    if word in AUTOENCODER:
+        return (
+            f"config variant {word!r} changes a tokenizer, and this is a prior; train "
+            "the tokenizer with that variant, and name its workdir in "
+            f"config.tokenizer; or {choices}"
+        )
+    return f"config variant {word!r} is unknown; {choices}"
 
 
 def _vqvae(config: ConfigDict) -> None:
@@ -61,4 +67,12 @@ def _vqvae(config: ConfigDict) -> None:
     config.losses.update(l1=0.0, l2=1.0)
 
 
-COMMON = {"smoke": shrink, "vqvae": _vqvae, "perceptual": use_perceptual}
+# Words of all experiments that train a prior, and of all others.
+PRIOR = {"smoke": shrink}
+AUTOENCODER = {
+    "smoke": shrink,
+    "vqvae": _vqvae,
+    "perceptual": use_perceptual,
+    **{k: functools.partial(use_discriminator, name=k) for k in DISCRIMINATORS},
+    **{k: functools.partial(change_quantizer, family=k) for k in QUANTIZERS},
+}

@@ -20,6 +20,7 @@ def _flags(**given):
         "data",
         "batch_size",
         "lpips",
+        "tokenizer",
         "on_error",
         "data_dir",
         "white_point",

@@ -379,10 +379,14 @@ def test_each_record_comes_once_in_order_and_broken_ones_are_left_out(
     pathlib.Path(broken).write_bytes(b"broken")
     config = data_config(source=source, on_error="skip")
     records = pipeline.open_records(config, "all")
-    names = pipeline.each_record(config, records, lambda record: record["name"])
-    assert [name[-8:-4] for name in names] == ["0000", "0001", "0003", "0004"]
+    found = pipeline.each_record(
+        config, records, range(1, 5), lambda index, record: (index, record["name"])
+    )
+    assert [(index, name[-8:-4]) for index, name in found] == [
+        *((1, "0001"), (3, "0003"), (4, "0004")),
+    ]
     assert broken in records.skipped[2]
     config.on_error = "raise"
     records = pipeline.open_records(config, "all")
     with pytest.raises(InputError, match=r"0002\.png can't be decoded"):
-        list(pipeline.each_record(config, records, len))
+        list(pipeline.each_record(config, records, range(5), lambda *pair: pair))

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
+from vq_jax.testing.codes import files
 from vq_jax.testing.runs import logged
 
 NUM_STEPS = 400  # room to be stopped in
@@ -30,13 +32,13 @@ XLA_FLAGS = (
 def launch(start):
     """`launch("--flag=…")`: the processes, with the environment that Slurm gives."""
 
-    def launched(*flags):
+    def launched(*flags, command="train"):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         return [
             start(
-                "train",
+                command,
                 "--distributed",
                 *flags,
                 XLA_FLAGS=XLA_FLAGS,
@@ -119,3 +121,35 @@ def test_an_error_of_one_ends_all_with_its_message_and_code(launch, tmp_path):
     assert all("7.jpg can't be decoded" in text for text in printed), printed
     named = [f"error: process {rank} failed: " in "".join(printed) for rank in range(2)]
     assert sorted(named) == [False, True], printed
+
+
+@pytest.mark.slow
+def test_codes_of_processes_are_those_of_one(launch, run, trained, tmp_path):
+    flags = (f"--workdir={trained}", "--shard_size=100", "--crops=2", "--flip")
+
+    def tokenize(name):
+        return launch(*flags, f"--out={tmp_path}/{name}", command="tokenize")
+
+    code, printed = run("tokenize", *flags, f"--out={tmp_path}/one")
+    assert code == 0, printed
+    processes = tokenize("killed")
+    while not any((tmp_path / "killed").glob("shard-*")):
+        time.sleep(0.01)
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+    _finish(processes)
+    assert "codes.json" not in files(tmp_path / "killed")
+    codes, printed = _finish(tokenize("killed"))
+    assert codes == [0, 0], printed
+    assert "wrote the codes of" in printed[0]
+    assert "wrote the codes of" not in printed[1], "only the first process reports"
+    assert files(tmp_path / "killed") == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_other_settings_of_codes_end_all_processes(launch, run, trained, tmp_path):
+    flags = (f"--workdir={trained}", f"--out={tmp_path}", "--shard_size=100")
+    assert run("tokenize", *flags)[0] == 0
+    codes, printed = _finish(launch(*flags, "--flip", command="tokenize"))
+    assert codes == [2, 2], printed
+    assert all("num_views=1 (now 2)" in text for text in printed)

@@ -17,14 +17,18 @@ SHARED = (
     f"--config.num_steps={NUM_STEPS}",
     "--config.checkpoint.every=4",
     "--config.log_every=1",
-    "--config.evaluations.reconstruction.every=20",
     "--config.ema_decay=0.9",
     # Room to be interrupted in: accumulation scans, which is slow on a CPU.
     "--config.batch_size=16",
     "--config.optim.accumulation=2",
 )
 FLAGS = {
-    "vae": ("train", "--config=configs/quickstart.py:smoke", *SHARED),
+    "vae": (
+        "train",
+        "--config=configs/quickstart.py:smoke",
+        "--config.evaluations.reconstruction.every=20",
+        *SHARED,
+    ),
     # An EMA codebook that restarts, LeCAM, R1, batch statistics and augmentation.
     "gan": (
         "train",
@@ -33,6 +37,16 @@ FLAGS = {
         "--config.adversarial.r1_weight=0.1",
         "--config.adversarial.r1_every=3",
         "--config.adversarial.augment=('color', 'cutout')",
+        "--config.evaluations.reconstruction.every=20",
+        *SHARED,
+    ),
+    "prior": (
+        "train",
+        "--config=configs/independent_fashion_mnist.py:smoke",
+        "--config.data.channels=3",
+        "--config.data.image_size=32",
+        "--config.evaluations.likelihood.every=20",
+        "--config.tokenizer={tokenizer}",
         *SHARED,
     ),
 }
@@ -57,13 +71,19 @@ def _wait_for_checkpoint(process, workdir):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(run, tmp_path_factory):
+def flags(trained):
+    """`flags(kind)`: of a run; the tokenizer of a prior is there."""
+    return lambda kind: [word.format(tokenizer=trained) for word in FLAGS[kind]]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(run, flags, tmp_path_factory):
     """`uninterrupted(kind)`: the workdir of a run that nothing stopped."""
 
     @functools.cache
     def finished(kind):
         workdir = tmp_path_factory.mktemp("uninterrupted")
-        code, printed = run(*FLAGS[kind], f"--workdir={workdir}")
+        code, printed = run(*flags(kind), f"--workdir={workdir}")
         assert code == 0, printed
         return workdir
 
@@ -78,17 +98,19 @@ def _assert_same(workdir, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "seed"), [("vae", 0), ("vae", 1), ("gan", 2)])
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("vae", 0), ("vae", 1), ("gan", 2), ("prior", 3)]
+)
 def test_kill_9_and_the_same_command_again(
-    start, run, uninterrupted, tmp_path, kind, seed
+    start, run, flags, uninterrupted, tmp_path, kind, seed
 ):
-    process = start(*FLAGS[kind], f"--workdir={tmp_path}")
+    process = start(*flags(kind), f"--workdir={tmp_path}")
     _wait_for_checkpoint(process, tmp_path)
     time.sleep(random.Random(seed).uniform(0.0, 0.5))
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it finished before it was killed"
-    code, printed = run(*FLAGS[kind], f"--workdir={tmp_path}")
+    code, printed = run(*flags(kind), f"--workdir={tmp_path}")
     assert code == 0, printed
     _assert_same(tmp_path, uninterrupted(kind))
 

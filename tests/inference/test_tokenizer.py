@@ -11,6 +11,7 @@ from configs.parts.quantizers import QUANTIZERS
 from vq_jax import InputError, Tokenizer
 from vq_jax.inference import tokenizer as tokenizing
 from vq_jax.models.build import build_autoencoder
+from vq_jax.sharding import make_mesh
 from vq_jax.testing import tiny
 
 
@@ -19,6 +20,17 @@ def tokenizer(request):
     model = tiny.model(request.param)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)
     return Tokenizer(model, variables, chunk_size=4)
+
+
+@pytest.mark.parametrize("count", [0, 3, 70])
+def test_many_devices_encode_what_one_does(tokenizer, count):
+    mesh = make_mesh(data=-1, fsdp=1)
+    many = Tokenizer(tokenizer.model, tokenizer.variables, chunk_size=4, mesh=mesh)
+    assert many.most_at_once(16, 16) == 4 * len(jax.devices())
+    images = tiny.images(70)[:count]
+    np.testing.assert_array_equal(many.encode(images), tokenizer.encode(images))
+    copy = pickle.loads(pickle.dumps(many))
+    np.testing.assert_array_equal(copy.encode(images), tokenizer.encode(images))
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9])

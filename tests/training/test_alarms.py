@@ -1,7 +1,8 @@
 import pytest
 
 from configs import quickstart, vqgan_stability
-from vq_jax.training.alarms import PATIENCE, Alarms
+from vq_jax.metrics.signs import PATIENCE
+from vq_jax.training.alarms import Alarms
 from vq_jax.training.tasks.build import build_task
 
 

@@ -1,7 +1,9 @@
 """How every command reads its flags."""
 
 import argparse
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import NoReturn
 
 from vq_jax.cli import exits
@@ -42,6 +44,32 @@ DATA_FLAGS = {
 def add_workdir(parser: argparse.ArgumentParser, text: str) -> None:
     """Adds `--workdir`."""
     parser.add_argument("--workdir", type=path, required=True, help=text)
+
+
+def add_distributed(parser: argparse.ArgumentParser) -> None:
+    """Adds `--distributed`, which `joined` acts on."""
+    text = "join the processes of a TPU pod or a cluster, before anything else"
+    parser.add_argument("--distributed", action="store_true", help=text)
+
+
+@contextlib.contextmanager
+def joined(args: argparse.Namespace) -> Iterator[None]:
+    """Runs the body as one process of a job, where `--distributed` is given."""
+    if not args.distributed:
+        yield
+        return
+    from vq_jax.cli import processes
+
+    with exits.clear_errors():
+        processes.join()
+    with processes.ending_together():
+        yield
+
+
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    """Adds `--tokenizer`, which stands for `config.tokenizer`."""
+    text = "workdir of a prior's tokenizer, where it has moved"
+    parser.add_argument("--tokenizer", type=path, help=text)
 
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
-"""Measures how well a tokenizer reconstructs a split, and how it uses its codebook.
+"""Measures how well a tokenizer reconstructs a split, or a prior predicts its codes.
 
-Runs all evaluations of the run's configuration, writes SPLIT.json and SPLIT.png into
+Runs all evaluations of the run's configuration, writes SPLIT.json and pictures into
 WORKDIR/eval or OUT, and prints the table.
 """
 
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from etils import epath
 
 from vq_jax.cli import arguments, exits
+from vq_jax.errors import InputError
 
 FLAGS = {
     **arguments.DATA_FLAGS,
     r"config\.data\.source": "--data",
+    r"config\.tokenizer": "--tokenizer",
     r"config\.evaluations\.\w+\.(batch_size|lpips)": r"--\1",
 }
 
@@ -29,6 +31,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--batch_size", type=int, help="default: the run's")
     text = "networks of LPIPS, as alexnet,vgg16; default: the run's"
     parser.add_argument("--lpips", type=arguments.words, help=text)
+    arguments.add_tokenizer(parser)
     arguments.add_data_flags(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
@@ -53,6 +56,7 @@ def _evaluate(args) -> None:
     if args.batch_size is not None:
         sharding.check_batch_size(args.batch_size, mesh, "--batch_size")
     task = build_task(config)
+    checkpoint.check_origin(args.workdir, step, task.origin)
     evaluations = task.evaluations(mesh).values()
     out = args.out or epath.Path(args.workdir) / "eval"
     out = files.make_folder(out, "--out")
@@ -74,12 +78,17 @@ def _evaluate(args) -> None:
 def _apply_flags(config, args) -> str:
     """Changes what the flags name; returns the name of the files to write."""
     data = config.data
+    if args.tokenizer:
+        _name_tokenizer(config, args.tokenizer)
     arguments.apply_data_flags(data, args)
     data.eval_split = args.split or data.eval_split
     name = _file_name(data.eval_split)
     if args.data and args.data != data.source:
         data.source = args.data
         name = f"{_slug(args.data)}_{name}"
+        for section in config.evaluations.values():
+            # The other source need not have the split that the run learnt from.
+            section.update({"train_images": 0} if "train_images" in section else {})
     changes = {"max_images": 0}  # the whole split
     if args.batch_size is not None:
         changes["batch_size"] = args.batch_size
@@ -88,6 +97,15 @@ def _apply_flags(config, args) -> str:
     for section in config.evaluations.values():
         section.update({k: v for k, v in changes.items() if k in section})
     return name
+
+
+def _name_tokenizer(config, tokenizer: str) -> None:
+    if "tokenizer" not in config:
+        raise InputError(
+            f"--tokenizer={tokenizer} is for priors, and config.task of the run is "
+            f"{config.task!r}; leave it out."
+        )
+    config.tokenizer = tokenizer
 
 
 def _write(data, folder: epath.Path, name: str, step: int, reports) -> None:

@@ -8,9 +8,10 @@ from vq_jax.cli import exits
 
 # name -> (its file in this folder, what it does)
 COMMANDS = {
-    "train": ("train", "train a tokenizer, or go on with its training"),
-    "evaluate": ("evaluate", "reconstruction metrics and codebook use over a split"),
+    "train": ("train", "train a tokenizer or a prior, or go on with its training"),
+    "evaluate": ("evaluate", "metrics of a tokenizer or a prior over a split"),
     "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
+    "sample": ("sample", "new images from a trained prior"),
     "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
     "compare": ("compare", "train configurations alike; a report of how they differ"),
     "compare-quantizers": (

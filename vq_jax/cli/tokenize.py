@@ -1,22 +1,33 @@
 """Writes a data set, or a folder of images, as codes on disk.
 
-Images of a folder are encoded whole, those of a data set as training crops them; --fit
-chooses. `vq_jax.data.codes.CodeSource(OUT)` reads codes and labels, and images.csv in
-OUT has the names of the files.
+Images of a folder are encoded whole, those of a data set as training's evaluations see
+them; --fit chooses. `vq_jax.data.codes.CodeSource(OUT)` reads codes and labels, and the
+names of the files. A prior learns from OUT/train and OUT/test with --config.codes=OUT.
+
+The same command goes on where it was stopped, however that was, and writes the same
+files. Only one shard of codes is in memory.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from etils import epath
 
 from vq_jax.cli import arguments, exits
-from vq_jax.errors import InputError
 from vq_jax.inference.fit import FITS, Fit
 
 
 def main(argv: Sequence[str]) -> None:
     """Writes codes, labels and names."""
+    args = _parser().parse_args(argv[1:])
+    source = "--images" if args.images else "--data"
+    flags = {**arguments.DATA_FLAGS, r"config\.data\.source": source}
+    with arguments.joined(args), exits.clear_errors(flags):
+        _tokenize(args)
+
+
+def _parser() -> arguments.Parser:
+    from vq_jax.data.transforms import CROPS
+
     parser = arguments.Parser("tokenize", __doc__)
     arguments.add_workdir(parser, "folder of a training run")
     parser.add_argument(
@@ -33,88 +44,125 @@ def main(argv: Sequence[str]) -> None:
         "Default: whole of --images, crop of data sets"
     )
     parser.add_argument("--fit", choices=FITS, help=text)
+    text = "crops of each image: the centre, and others at random, as in training"
+    parser.add_argument("--crops", type=int, default=1, help=text)
+    text = "how random crops are taken; default: as the run takes them"
+    parser.add_argument("--crop", choices=CROPS[1:], help=text)
+    text = "the mirror image of each crop, too"
+    parser.add_argument("--flip", action="store_true", help=text)
+    parser.add_argument("--seed", type=int, default=0, help="of random crops")
+    text = "images of a file of codes; those of one are kept in memory. Default: 4096"
+    parser.add_argument("--shard_size", type=int, default=4096, help=text)
+    arguments.add_distributed(parser)
     arguments.add_data_flags(parser)
-    args = parser.parse_args(argv[1:])
-    source = "--images" if args.images else "--data"
-    flags = {**arguments.DATA_FLAGS, r"config\.data\.source": source}
-    with exits.clear_errors(flags):
-        _tokenize(args)
+    return parser
 
 
 def _tokenize(args) -> None:
-    from vq_jax.data import codes, pipeline
-    from vq_jax.inference.load import load_workdir
-    from vq_jax.inference.tokenizer import Tokenizer
+    import jax
+
+    from vq_jax.config.checks import check_range
+    from vq_jax.data import pipeline
+    from vq_jax.inference.load import open_workdir
+    from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
+    from vq_jax.inference.views import Views
+    from vq_jax.sharding import make_mesh
     from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.workdirs.files import make_folder
+    from vq_jax.workdirs.lock import LOCK, locked
 
     check_flags(GUARDS, "tokenize")
-    trained = load_workdir(args.workdir)
-    tokenizer = Tokenizer(trained.model, trained.variables)
+    check_range(args.shard_size, 1, where="--shard_size")
+    trained = open_workdir(args.workdir)
+    check_has_codes(trained.model, "tokenize")
+    mesh = make_mesh(data=-1, fsdp=1, devices=jax.local_devices())
+    tokenizer = Tokenizer(trained.model, trained.load(), mesh=mesh)
     data = trained.config.data
     split = args.split or ("all" if args.images else data.train_split)
     if args.images:
         data.source = f"folder:{args.images}"
     elif args.data:
         data.source = args.data
+    data.crop = args.crop or data.crop
     arguments.apply_data_flags(data, args)
     fit = Fit(args.fit or ("whole" if args.images else "crop"), data, tokenizer.stride)
-    records = pipeline.open_records(data, split)
+    views = Views(fit=fit, crops=args.crops, mirror=args.flip, seed=args.seed)
+    records = pipeline.open_records(data, split, random_crops=args.crops > 1)
     make_folder(args.out, "--out")
-    exits.console().print(str(fit), soft_wrap=True)
-    fitted = pipeline.each_record(data, records, fit)
-    images = list(_encoded(tokenizer, fitted, data.source))
-    codes.write_codes(
-        args.out,
-        images,
-        codebook_size=tokenizer.codebook_size,
-        classes=records.source.classes,
-        origin={
-            "source": data.source,
-            "split": split,
-            "fit": fit.kind,
-            "preprocessing": str(fit),
-            "skipped": [*records.skipped.values()],
-            "image_size": data.image_size,
-            "stride": tokenizer.stride,
-            "workdir": str(args.workdir),
-            "step": trained.step,
-        },
+    console = exits.console()
+    first = jax.process_index() == 0
+    console.quiet = console.quiet or not first
+    console.print(str(views), soft_wrap=True)
+    settings = _settings(args, trained, views, records)
+    with locked(args.out, "--out"):
+        try:
+            _write(args.out, settings, console, tokenizer, views, records)
+            if first:
+                _report(args.out, console)
+        finally:  # whatever ends this, the folder has codes only
+            if first:
+                (epath.Path(args.out) / LOCK).unlink(missing_ok=True)
+
+
+def _settings(args, trained, views, records) -> dict:
+    """What the codes depend on, for the card."""
+    source, data = records.source, views.fit.data
+    return {
+        "codebook_size": trained.model.quantizer.codebook_size,
+        "classes": [*source.classes],
+        "source": data.source,
+        "split": source.split,
+        "records": source.fingerprint,
+        "num_records": len(records),
+        "fit": views.fit.kind,
+        "preprocessing": str(views),
+        "num_views": len(views),
+        "image_size": data.image_size,
+        "stride": views.fit.stride,
+        "shard_size": args.shard_size,
+        "workdir": str(args.workdir),
+        "step": trained.step,
+        "digest": trained.digest,
+    }
+
+
+def _write(out: str, settings: dict, console, tokenizer, views, records) -> None:
+    """Writes the shards of this process that are missing, and the card."""
+    import jax
+
+    from vq_jax.data import pipeline
+    from vq_jax.data.code_writer import CodeWriter
+    from vq_jax.inference.encoding import encode_views
+
+    data = views.fit.data
+    root = f"{epath.Path(data.source.removeprefix('folder:')).expanduser()}/"
+    writer = CodeWriter(
+        out,
+        settings,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
-    _report(args.out, [image.codes.shape for image in images], records)
+    for number in writer.missing():
+        indices = writer.records(number)
+        made = pipeline.each_record(data, records, indices, views)
+        images = [*encode_views(tokenizer, made, root)]
+        # Threads find broken images in any order.
+        skipped = [records.skipped[i] for i in indices if i in records.skipped]
+        writer.write(number, images, skipped)
+        console.print(f"shard {number + 1} of {writer.num_shards}")
+    writer.finish()
 
 
-def _encoded(tokenizer, images: Iterable, source: str) -> Iterator:
-    """An `EncodedImage` of each `FittedImage`; neighbours of one size go together."""
-    import numpy as np
+def _report(out: str, console) -> None:
+    from vq_jax.data.codes import CodeSource
 
-    from vq_jax.data.codes import EncodedImage
-
-    root = f"{epath.Path(source.removeprefix('folder:')).expanduser()}/"
-    for shape, group in itertools.groupby(images, lambda fitted: fitted.image.shape):
-        most = tokenizer.most_at_once(*shape[:2])
-        while batch := list(itertools.islice(group, most)):
-            _check_size(tokenizer, shape, batch[0].name)
-            codes = tokenizer.encode(np.stack([fitted.image for fitted in batch]))
-            for row, (_, size, label, name) in zip(codes, batch, strict=True):
-                yield EncodedImage(row, name.removeprefix(root), label, size)
-
-
-def _check_size(tokenizer, shape: tuple[int, ...], name: str) -> None:
-    """Raises InputError where the codes are those of one size of images only."""
-    try:
-        tokenizer.model.tokens_shape(*shape[:2])
-    except InputError as error:
-        raise InputError(
-            f"{name}: {error} --fit=crop makes all images as large as in training."
-        ) from error
-
-
-def _report(out: str, shapes: Sequence[tuple[int, ...]], records) -> None:
-    sizes = ["x".join(map(str, shape)) for shape in sorted(set(shapes))]
+    source = CodeSource(out)
+    sizes = ["x".join(map(str, shape)) for shape in source.token_shapes]
     each = f"{sizes[0]} each" if len(sizes) == 1 else f"from {sizes[0]} to {sizes[-1]}"
-    exits.console().print(
-        f"wrote the codes of {len(shapes)} images, {each}, to {out}", soft_wrap=True
+    views = f" in {source.num_views} views" if source.num_views > 1 else ""
+    console.print(
+        f"wrote the codes of {source.num_images} images{views}, {each}, to {out}",
+        soft_wrap=True,
     )
-    if records.skipped:
-        exits.console().print(f"left out {len(records.skipped)} broken images")
+    if source.card["skipped"]:
+        console.print(f"left out {len(source.card['skipped'])} broken images")

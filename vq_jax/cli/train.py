@@ -3,7 +3,6 @@
 The same command resumes from the latest checkpoint of its workdir.
 """
 
-import contextlib
 from collections.abc import Sequence
 
 from vq_jax.cli import arguments, exits
@@ -16,17 +15,9 @@ def main(argv: Sequence[str]) -> None:
     text = "the experiment and its variant, as configs/quickstart.py:smoke"
     parser.add_argument("--config", type=arguments.path, required=True, help=text)
     arguments.add_workdir(parser, "folder of the run")
-    text = "join the processes of a TPU pod or a cluster, before anything else"
-    parser.add_argument("--distributed", action="store_true", help=text)
+    arguments.add_distributed(parser)
     args, overrides = parser.parse_known_args(argv[1:])
-    job = contextlib.nullcontext()
-    if args.distributed:
-        from vq_jax.cli import processes
-
-        with exits.clear_errors():
-            processes.join()
-        job = processes.ending_together()
-    with job, exits.clear_errors():
+    with arguments.joined(args), exits.clear_errors():
         config = load_config(args.config, overrides)
         from vq_jax.training import run
 

@@ -4,21 +4,19 @@ Processes are numbered by the caller: this layer never asks the accelerator.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Literal, TypedDict, TypeVar
 
 import grain
 import numpy as np
-from absl import flags
 from ml_collections import ConfigDict
 
 from vq_jax.config import ranges
 from vq_jax.config.fields import check_section
-from vq_jax.data import transforms, workers
+from vq_jax.data import batches, transforms
 from vq_jax.data.records import ON_ERROR, Records
 from vq_jax.data.sources import Record, open_source
-from vq_jax.data.transforms import TrainTransform, eval_transform
-from vq_jax.data.watched import WatchedIterator
+from vq_jax.data.transforms import eval_transform, train_transform
 from vq_jax.errors import InputError
 
 T = TypeVar("T")
@@ -115,25 +113,20 @@ def train_batches(
     Raises:
         InputError: Fields that do not fit; while iterating, a broken image.
     """
-    local_batch = _local_batch(batch_size, process_index, process_count)
     if records is None:
         records = _train_records(data_config)
-    shuffled = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
-    # The generator of an element depends on its position, so crops are drawn before
-    # the slice: after it, all processes would draw the same ones.
-    transformed = shuffled.random_map(_train_transform(data_config))
-    dataset = (
-        transformed[process_index::process_count]
-        .to_iter_dataset(_read_options(data_config))
-        .batch(local_batch, drop_remainder=True)
-    )
-    if data_config.num_workers:
-        _mark_flags_parsed()
-        options = grain.MultiprocessingOptions(num_workers=data_config.num_workers)
-        dataset = dataset.mp_prefetch(options, worker_init_fn=workers.begin)
     source = records.source
-    name = f"{source.name}/{source.split}"
-    return WatchedIterator(iter(dataset), source.fingerprint, name)
+    return batches.shuffled(
+        records,
+        train_transform(data_config),
+        data_config,
+        seed=seed,
+        batch_size=batch_size,
+        process_index=process_index,
+        process_count=process_count,
+        fingerprint=source.fingerprint,
+        name=f"{source.name}/{source.split}",
+    )
 
 
 def eval_batches(
@@ -164,44 +157,45 @@ def eval_batches(
     Raises:
         InputError: Fields that do not fit; while iterating, a broken image.
     """
-    local_batch = _local_batch(batch_size, process_index, process_count)
-    if limit is not None and limit < 1:
-        raise InputError(f"limit={limit} leaves no record; give 1 or more, or None.")
     if records is None:
         records = open_records(data_config, split)
-    num_records = min(len(records), limit or len(records))
-    num_batches = -(-num_records // batch_size)
     transform = eval_transform(data_config)
-    empty = _padding(data_config)
 
-    def element(position: int) -> dict:
-        batch, row = divmod(position, local_batch)
-        index = batch * batch_size + process_index * local_batch + row
-        record = records[index] if index < num_records else None
-        if record is None:
-            return empty
-        return {**transform(record), "mask": np.float32(1)}
+    def element(index: int) -> dict | None:
+        record = records[index]
+        return None if record is None else transform(record)
 
-    dataset = grain.MapDataset.range(num_batches * local_batch).map(element)
-    return iter(dataset.to_iter_dataset(_read_options(data_config)).batch(local_batch))
+    return batches.in_order(
+        len(records),
+        element,
+        _padding(data_config),
+        data_config,
+        batch_size=batch_size,
+        process_index=process_index,
+        process_count=process_count,
+        limit=limit,
+    )
 
 
 def each_record(
-    data_config: ConfigDict, records: Records, transform: Callable[[Record], T]
+    data_config: ConfigDict,
+    records: Records,
+    indices: Sequence[int],
+    transform: Callable[[int, Record], T],
 ) -> Iterator[T]:
-    """`transform` of every record that is not broken, once and in order.
+    """`transform` of the records of these indices that are not broken, in order.
 
     Only as many are read ahead as there are threads: images may be large.
 
     Raises:
         InputError: While iterating, a broken image.
     """
-    num_threads = _read_options(data_config).num_threads
-    options = grain.ReadOptions(
-        num_threads=num_threads, prefetch_buffer_size=num_threads
-    )
-    dataset = grain.MapDataset.source(records).map(transform)
-    return iter(dataset.to_iter_dataset(options))
+
+    def element(index: int) -> T | None:
+        record = records[index]
+        return None if record is None else transform(index, record)
+
+    return batches.each(indices, element, data_config)
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:
@@ -249,49 +243,9 @@ def _train_records(data_config: ConfigDict) -> Records:
     return open_records(data_config, data_config.train_split, random_crops=random_crops)
 
 
-def _local_batch(batch_size: int, process_index: int, process_count: int) -> int:
-    if not 0 <= process_index < process_count:
-        raise InputError(
-            f"process_index={process_index} is not in [0, {process_count})."
-        )
-    if batch_size < 1 or batch_size % process_count:
-        raise InputError(
-            f"batch_size={batch_size} does not divide by {process_count} processes;"
-            " choose a positive multiple."
-        )
-    return batch_size // process_count
-
-
-def _read_options(data_config: ConfigDict) -> grain.ReadOptions:
-    # Grain warns where threads outnumber the places that they could fill.
-    num_threads = min(data_config.num_threads, data_config.prefetch)
-    return grain.ReadOptions(
-        num_threads=num_threads, prefetch_buffer_size=data_config.prefetch
-    )
-
-
-def _mark_flags_parsed() -> None:
-    """Grain's workers read absl flags, which notebooks and tests never parse."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
-
-
-def _train_transform(data_config: ConfigDict) -> TrainTransform:
-    return TrainTransform(
-        image_size=data_config.image_size,
-        channels=data_config.channels,
-        resize=data_config.resize,
-        kernel=data_config.kernel,
-        crop=data_config.crop,
-        flip=data_config.flip,
-        color_prob=data_config.color_prob,
-    )
-
-
 def _padding(data_config: ConfigDict) -> dict:
     size = data_config.image_size
     return {
         "image": np.zeros((size, size, data_config.channels), np.uint8),
         "label": np.int32(-1),
-        "mask": np.float32(0),
     }

@@ -223,3 +223,16 @@ def eval_transform(data_config: ConfigDict) -> EvalTransform:
         resize=data_config.resize,
         kernel=data_config.kernel,
     )
+
+
+def train_transform(data_config: ConfigDict) -> TrainTransform:
+    """What training does to an image, by `config.data`."""
+    return TrainTransform(
+        image_size=data_config.image_size,
+        channels=data_config.channels,
+        resize=data_config.resize,
+        kernel=data_config.kernel,
+        crop=data_config.crop,
+        flip=data_config.flip,
+        color_prob=data_config.color_prob,
+    )

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from vq_jax import sharding
 from vq_jax.config import ranges
 from vq_jax.data import pipeline
+from vq_jax.metrics.signs import Sign
 from vq_jax.pretrained.nets import Net
 from vq_jax.typing import Variables
 
@@ -83,7 +84,7 @@ class Evaluation(abc.ABC):
     """
 
     SUBJECT: ClassVar[type] = Subject
-    """What this kind evaluates: a Subject, or a class derived from it."""
+    """What this kind evaluates: Subject, or a class derived from it, and no other."""
 
     subject: Subject
     where: str
@@ -92,6 +93,10 @@ class Evaluation(abc.ABC):
     @property
     def nets(self) -> dict[str, Net]:
         """The pretrained networks whose parameters a call needs, by name."""
+        return {}
+
+    def signs(self) -> dict[str, Sign]:
+        """Name -> sign of a training that goes wrong, in the metrics of a report."""
         return {}
 
     @abc.abstractmethod

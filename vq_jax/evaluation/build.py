@@ -28,7 +28,7 @@ def build_evaluations(config: ConfigDict, subject: Subject) -> dict[str, Evaluat
     for name, section in config.evaluations.items():
         check_known(name, EVALUATIONS, "config.evaluations")
         kind, where = EVALUATIONS[name], f"config.evaluations.{name}"
-        if not isinstance(subject, kind.SUBJECT):
+        if type(subject) is not kind.SUBJECT:
             raise InputError(
                 f"{where} does not evaluate a run of config.task={config.task!r}; "
                 "leave that section out."

@@ -3,6 +3,16 @@
 from rich.console import Console
 from rich.table import Table
 
+RATES = {
+    "nats_per_token": "cross-entropy of the codes",
+    "bound_nats_per_token": "a bound on the cross-entropy",
+    "order0_nats_per_token": "of a histogram of codes",
+    "uniform_nats_per_token": "log K",
+    "bits_per_pixel": "of the codes; of a tokenizer, log2 K a token",
+    "bound_bits_per_pixel": "of the codes, a bound",
+    "order0_bits_per_pixel": "of a histogram of codes",
+    "uniform_bits_per_pixel": "log2 K a token",
+}
 # name -> (unit and definition, how to print)
 COLUMNS = {
     "psnr": ("dB, per image, then averaged", "{:.2f}"),
@@ -13,8 +23,14 @@ COLUMNS = {
     "l2": ("images in [-1, 1]", "{:.5f}"),
     "usage": ("codes used in the split", "{:.1%}"),
     "perplexity": ("of the split's codes", "{:.1f}"),
-    "bits_per_pixel": ("log2(codebook_size) a token", "{:.4f}"),
+    **{
+        f"{prefix}{name}": (f"{whose}{note}", "{:.4f}")
+        for prefix, whose in (("", ""), ("train_", "training images: "))
+        for name, note in RATES.items()
+    },
+    "gap_nats_per_token": ("worse than on training images by", "{:.4f}"),
     "num_images": ("", "{:d}"),
+    "train_num_images": ("training images", "{:d}"),
 }
 
 

@@ -75,10 +75,9 @@ class SavedTokenizer:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the model and its variables: the same for the same codes."""
-        leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(self.load()))
-        arrays = {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
         model = json.dumps(self.config.model.to_dict(), sort_keys=True)
-        return hashlib.sha256(f"{model}\n{cache.digest(arrays)}".encode()).hexdigest()
+        content = f"{model}\n{digest(self.load())}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @functools.cached_property
     def _variables(self) -> dict:
@@ -105,6 +104,23 @@ def open_workdir(workdir: epath.PathLike) -> SavedTokenizer:
         )
     model = build_autoencoder(config.model, channels=config.data.channels)
     return SavedTokenizer(epath.Path(workdir), model, config, step)
+
+
+def open_tokenizer(workdir: str) -> SavedTokenizer:
+    """The tokenizer that `config.tokenizer` names, for a prior; nothing is read yet.
+
+    Raises:
+        InputError: none is named, or there is none.
+    """
+    if not workdir:
+        raise InputError(
+            "config.tokenizer is empty; name the workdir of a trained tokenizer, as "
+            "--config.tokenizer=runs/vqvae_fashion_mnist."
+        )
+    try:
+        return open_workdir(workdir)
+    except InputError as error:
+        raise InputError(f"config.tokenizer={workdir}: {error}") from error
 
 
 def load_workdir(workdir: epath.PathLike) -> TrainedModel:
@@ -141,3 +157,9 @@ def load_variables(
     )
     state = checkpoint.load_model_state(workdir, step, wanted)
     return {"params": state[params], **state.get("variables", {})}
+
+
+def digest(variables: Variables) -> str:
+    """SHA-256 of names, dtypes, shapes and values of all arrays."""
+    leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(variables))
+    return cache.digest({jax.tree_util.keystr(path): leaf for path, leaf in leaves})

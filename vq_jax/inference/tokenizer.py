@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from etils import epath
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, Integer, UInt8
 
+from vq_jax import sharding
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.load import load_workdir
@@ -33,7 +35,7 @@ def encode(
         InputError: not uint8 [n, h, w, c] of the model's channels, a size that is no
             multiple of the stride, or a model without codes.
     """
-    _check_has_codes(model, "encode")
+    check_has_codes(model, "encode")
     _check_images(images)
     return model.apply(variables, image_ops.from_uint8(images), method="encode")
 
@@ -49,7 +51,7 @@ def decode(
         InputError: not integers with the axes that `encode` returns, or a model without
             codes.
     """
-    _check_has_codes(model, "decode")
+    check_has_codes(model, "decode")
     _check_axes(model, codes)
     images = model.apply(variables, codes.astype(jnp.int32), method="decode")
     return image_ops.to_uint8(images)
@@ -73,7 +75,8 @@ class Tokenizer:
 
     Works on NumPy arrays of any length: at most `chunk_size` images, or some two
     million pixels, are computed at once, and fewer are padded to a power of two. So
-    a few compilations an image size serve all lengths. It can be pickled.
+    a few compilations an image size serve all lengths. With a `mesh` each of its
+    devices computes so many at once. It can be pickled; the copy has no mesh.
 
     Attributes:
         model: the autoencoder.
@@ -83,14 +86,23 @@ class Tokenizer:
         channels: channels of an image.
     """
 
-    def __init__(self, model: Autoencoder, variables: dict, *, chunk_size: int = 32):
+    def __init__(
+        self,
+        model: Autoencoder,
+        variables: dict,
+        *,
+        chunk_size: int = 32,
+        mesh: Mesh | None = None,
+    ):
         if not isinstance(chunk_size, int):
             raise InputError(
                 f"chunk_size={chunk_size!r} must be an integer, 1 or more."
             )
         check_range(chunk_size, 1, where="chunk_size")
+        if mesh is not None:
+            variables = jax.device_put(variables, sharding.replicated(mesh))
         self.model, self.variables = model, variables
-        self._chunk_size = chunk_size
+        self._chunk_size, self._mesh = chunk_size, mesh
         self.stride = model.downsampling_factor
         self.codebook_size = model.quantizer.codebook_size
         self.channels = model.channels
@@ -120,7 +132,7 @@ class Tokenizer:
             InputError: not uint8 [n, h, w, c] of the model's channels, a size that is
                 no multiple of the stride, or a model without codes.
         """
-        _check_has_codes(self.model, "encode")
+        check_has_codes(self.model, "encode")
         images = _array(images, "images")
         _check_images(images)
         return self._in_chunks(self._encode, images, images.shape[1:3])
@@ -134,7 +146,7 @@ class Tokenizer:
             InputError: not integers [n, hq, wq], codes out of range, or a model without
                 codes.
         """
-        _check_has_codes(self.model, "decode")
+        check_has_codes(self.model, "decode")
         codes = _array(codes, "codes")
         _check_axes(self.model, codes)
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
@@ -161,7 +173,17 @@ class Tokenizer:
 
     def most_at_once(self, height: int, width: int) -> int:
         """Number of images of this size that are computed at once; more are cut up."""
-        return min(self._chunk_size, max(1, MAX_PIXELS // (height * width)))
+        on_each = min(self._chunk_size, max(1, MAX_PIXELS // (height * width)))
+        return on_each * self._num_devices
+
+    @property
+    def _num_devices(self) -> int:
+        return self._mesh.size if self._mesh else 1
+
+    def _placed(self, rows: np.ndarray):
+        if self._mesh is None:
+            return rows
+        return jax.device_put(rows, sharding.batch_sharding(self._mesh))
 
     @functools.cached_property
     def _encode(self) -> Callable:
@@ -185,10 +207,11 @@ class Tokenizer:
         most = self.most_at_once(*image_size)
         for start in range(0, len(array), most):
             chunk = array[start : start + most]
-            power_of_two = 1 << (len(chunk) - 1).bit_length()
-            missing = min(power_of_two, most) - len(chunk)
+            on_each = -(-len(chunk) // self._num_devices)
+            power_of_two = 1 << (on_each - 1).bit_length()
+            missing = min(power_of_two * self._num_devices, most) - len(chunk)
             padding = ((0, missing),) + ((0, 0),) * (array.ndim - 1)
-            result = fn(self.variables, np.pad(chunk, padding))
+            result = fn(self.variables, self._placed(np.pad(chunk, padding)))
             results.append(np.asarray(result)[: len(chunk)])
         return np.concatenate(results)
 
@@ -232,7 +255,8 @@ def _check_axes(model: Autoencoder, codes) -> None:
         )
 
 
-def _check_has_codes(model: Autoencoder, what: str) -> None:
+def check_has_codes(model: Autoencoder, what: str) -> None:
+    """Raises InputError where `what` needs codes and the model has none."""
     if not model.quantizer.codebook_size:
         raise InputError(
             f"{what}: the model has no codes (config.model.quantizer.name='none'); "

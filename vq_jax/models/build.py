@@ -20,9 +20,12 @@ from vq_jax.models.discriminators.stylegan import StyleGanDiscriminator
 from vq_jax.models.encoders.conv import ConvEncoder
 from vq_jax.models.encoders.resnet import ResnetEncoder
 from vq_jax.models.heads import DeterministicHead, GaussianHead, IdentityHead
+from vq_jax.models.priors.autoregressive import AutoregressivePrior
 from vq_jax.models.priors.base import Prior
+from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
 from vq_jax.models.priors.pixelcnn import PixelCnnPrior
+from vq_jax.models.priors.random_order import RandomOrderPrior
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
 from vq_jax.models.quantizers.clustered_vector import ClusteredVectorQuantizer
@@ -69,7 +72,13 @@ QUANTIZERS = {
     "vq": VectorQuantizer,
     "vq_ema": EmaVectorQuantizer,
 }
-PRIORS = {"independent": IndependentPrior, "pixelcnn": PixelCnnPrior}
+PRIORS = {
+    "autoregressive": AutoregressivePrior,
+    "gpt": GptPrior,
+    "independent": IndependentPrior,
+    "pixelcnn": PixelCnnPrior,
+    "random_order": RandomOrderPrior,
+}
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Shaped
 
 Codes = Int[Array, "b *tokens"]
@@ -35,6 +36,16 @@ class TokenLayout:
     def num_tokens(self) -> int:
         """Codes of an image, of all levels together."""
         return sum(height * width for height, width in self.grids)
+
+    @property
+    def positions(self) -> Int[np.ndarray, "t 3"]:
+        """Level, row and column of each token of the sequence."""
+        return np.concatenate(
+            [
+                np.insert(np.argwhere(np.ones(grid)), 0, level, axis=1)
+                for level, grid in enumerate(self.grids)
+            ]
+        ).astype(np.int32)
 
     def to_sequence(self, codes: Shaped[Array, "b *tokens"]) -> Shaped[Array, "b t"]:
         """One level after the other, from the coarsest, each row by row.

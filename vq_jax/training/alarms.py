@@ -1,21 +1,12 @@
 """Warnings of a training that goes wrong, by signs in the metrics that are logged."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
-PATIENCE = 5
-"""Logged steps in a row that a sign has to last."""
-
-
-class Sign(NamedTuple):
-    """What to look for, and what to do about it."""
-
-    shows: Callable[[Mapping[str, float]], bool]
-    message: str
+from vq_jax.metrics.signs import Sign
 
 
 class Alarms:
-    """Reports a sign after PATIENCE checks in a row, once an episode."""
+    """Reports a sign that has lasted as long as it has to, once an episode."""
 
     def __init__(self, signs: Mapping[str, Sign]):
         self._signs = signs
@@ -26,6 +17,6 @@ class Alarms:
         reports = {}
         for name, sign in self._signs.items():
             self._lasted[name] = self._lasted[name] + 1 if sign.shows(metrics) else 0
-            if self._lasted[name] == PATIENCE:
+            if self._lasted[name] == sign.patience:
                 reports[name] = sign.message
         return reports

@@ -25,10 +25,14 @@ def raise_alarms(alarms: Alarms, reporter: Reporter) -> Callable:
     """Shows the warnings that the step's metrics give rise to."""
 
     def hook(step, state, metrics):
-        for name, message in alarms.check(metrics).items():
-            reporter.display.message(f"step {step} · ALARM {name}: {message}")
+        _raise(alarms, reporter, step, metrics)
 
     return hook
+
+
+def _raise(alarms: Alarms, reporter: Reporter, step: int, metrics: Mapping) -> None:
+    for name, message in alarms.check(metrics).items():
+        reporter.display.message(f"step {step} · ALARM {name}: {message}")
 
 
 def seconds_of(evaluation: str) -> str:
@@ -41,10 +45,13 @@ def evaluate(
 ) -> Callable:
     """Evaluates the state's model; writes pictures, then logs `eval/SPLIT/NUMBER`.
 
+    Then it shows the warnings that these numbers give rise to.
+
     `name` is that of the evaluation's section. `nets` has the parameters of its
     pretrained networks.
     """
     split = evaluation.subject.split
+    alarms = Alarms(evaluation.signs())
 
     def hook(step, state, metrics):
         started = time.perf_counter()
@@ -58,6 +65,7 @@ def evaluate(
         if found:
             listed = " · ".join(f"{k} {value:.4g}" for k, value in found.items())
             reporter.display.message(f"step {step} · {split}: {listed}")
+        _raise(alarms, reporter, step, found)
 
     return reporter.throughput.paused(hook)
 

@@ -18,7 +18,7 @@ class MetricsWriter:
         metrics.drop_after(self._workdir, start_step)
         self._board = _summary_writer()(str(self._workdir), purge_step=start_step + 1)
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
+    def scalars(self, step: int, values: dict[str, float | int]) -> None:
         metrics.append(self._workdir, step, values)
         with writing(self._workdir):
             for name, value in values.items():

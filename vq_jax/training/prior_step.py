@@ -7,7 +7,7 @@ import optax
 
 from vq_jax.inference.code_data import CodeData
 from vq_jax.metrics.joined import joined, prefixed
-from vq_jax.models.priors.base import STREAMS, TOKENIZER, Prior
+from vq_jax.models.priors.base import PROGRESS, STREAMS, TOKENIZER, Prior
 from vq_jax.ops import code_usage
 from vq_jax.training import rng
 from vq_jax.training.accumulation import accumulate
@@ -40,13 +40,13 @@ class PriorStep:
 
         `nets["tokenizer"]` has the tokenizer's variables, which nothing trains. Metrics
         are float32 scalars: "train/loss", those of the prior, "train/grad_norm", and
-        "train/code_perplexity" of the batch's codes.
+        "train/code_perplexity" of the batch's codes, the mean over their codebooks.
         """
         codes = self.data.codes(batch, nets)
 
         def gradients(part, keys):
             grads, metrics = jax.grad(self._loss, has_aux=True)(
-                state.params, *part, keys, nets
+                state.params, *part, keys, nets, state.step
             )
             return grads, {}, metrics
 
@@ -64,9 +64,13 @@ class PriorStep:
         state = state.apply_gradients(grads, self.tx, ema_decay=self.ema_decay)
         return state, prefixed("train/", metrics)
 
-    def _loss(self, params, codes, labels, keys, nets):
+    def _loss(self, params, codes, labels, keys, nets, step):
         output = self.prior.apply(
-            {"params": params, TOKENIZER: nets.get(TOKENIZER, {})},
+            {
+                "params": params,
+                TOKENIZER: nets.get(TOKENIZER, {}),
+                PROGRESS: {"step": step},
+            },
             codes,
             labels,
             method="loss",
@@ -75,7 +79,8 @@ class PriorStep:
         return output.loss, joined({"loss": output.loss}, output.metrics)
 
     def _perplexity(self, codes):
+        quantizer = self.data.tokenizer.model.quantizer
         counts = code_usage.code_counts(
-            codes.reshape(len(codes), -1), self.prior.layout.codebook_size
+            codes, quantizer.codebook_size, num_codebooks=quantizer.num_codebooks
         )
         return code_usage.perplexity(counts.astype("float32"))

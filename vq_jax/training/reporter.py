@@ -36,7 +36,7 @@ class Reporter:
         if jax.process_index() == 0:
             self._writer = MetricsWriter(workdir, start_step=start_step)
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
+    def scalars(self, step: int, values: dict[str, float | int]) -> None:
         if self._writer:
             self._writer.scalars(step, values)
 

@@ -7,13 +7,15 @@ from vq_jax.training.state import TrainState
 from vq_jax.workdirs import checkpoint
 
 
-def init_from_run(fresh: TrainState, workdir: epath.PathLike) -> tuple[TrainState, int]:
+def init_from_run(
+    fresh: TrainState, workdir: epath.PathLike, *, section: str = "config.model"
+) -> tuple[TrainState, int]:
     """`fresh` with the model of `workdir`'s latest checkpoint, and that step.
 
     It begins with the variables that the other run evaluates with: averaged parameters
     where it has some. Step and optimizer stay those of a fresh run. With averages of
     its own, a run whose origin has them too takes over both, and else both begin with
-    the same.
+    the same. `section` of the configuration describes the model.
 
     Raises:
         InputError: there is no checkpoint, it is damaged, or its model has other
@@ -30,7 +32,7 @@ def init_from_run(fresh: TrainState, workdir: epath.PathLike) -> tuple[TrainStat
         {name: tree for name, tree in wanted.items() if jax.tree.leaves(tree)},
     )
     advice = (
-        f"config.init_from={workdir}: give this run the fields of config.model that "
+        f"config.init_from={workdir}: give this run the fields of {section} that "
         f"{workdir} has, or start from another run, or from none."
     )
     saved = checkpoint.load_model_state(workdir, step, shapes, advice=advice)

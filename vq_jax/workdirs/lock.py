@@ -11,10 +11,12 @@ from etils import epath
 
 from vq_jax.errors import InputError
 
+LOCK = ".lock"
+
 
 @contextlib.contextmanager
-def locked(workdir: epath.PathLike) -> Iterator[None]:
-    """Keeps other runs out of `workdir` while the body runs.
+def locked(workdir: epath.PathLike, flag: str = "--workdir") -> Iterator[None]:
+    """Keeps other runs out of `workdir`, which `flag` named, while the body runs.
 
     The lock is the operating system's and ends with the process, however that ends.
     Of the processes of one run the first has it. Where the file system has no locks,
@@ -27,19 +29,20 @@ def locked(workdir: epath.PathLike) -> Iterator[None]:
         if jax.process_index() == 0:
             # What cannot be opened like a local file cannot be locked either.
             with contextlib.suppress(OSError):
-                _take(stack.enter_context(open(epath.Path(workdir) / ".lock", "a+")))
+                lock = epath.Path(workdir) / LOCK
+                _take(stack.enter_context(open(lock, "a+")), flag)
         yield
 
 
-def _take(file) -> None:
+def _take(file, flag: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         holder = file.read().strip() or "another process"
         raise InputError(
-            f"--workdir={os.path.dirname(file.name)} is in use by {holder}; wait for "
-            "its end, stop it, or choose another --workdir."
+            f"{flag}={os.path.dirname(file.name)} is in use by {holder}; wait for "
+            f"its end, stop it, or choose another {flag}."
         ) from None
     file.truncate(0)
     # Past the buffer, which a full disk would keep from being closed.

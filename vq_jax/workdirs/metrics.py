@@ -20,7 +20,9 @@ def path(workdir: epath.PathLike) -> epath.Path:
     return epath.Path(workdir) / "metrics.jsonl"
 
 
-def append(workdir: epath.PathLike, step: int, values: Mapping[str, float]) -> None:
+def append(
+    workdir: epath.PathLike, step: int, values: Mapping[str, float | int]
+) -> None:
     """Adds the metrics of a step."""
     with writing(path(workdir)), path(workdir).open("a") as file:
         file.write(json.dumps({"step": step, **values}) + "\n")

@@ -9,7 +9,8 @@ from vq_jax.config import paths
 from vq_jax.errors import InputError
 
 # What may differ between a run and its resumption: none changes a stored array, and all
-# but num_steps, mesh and usage_window leave every later number as it was.
+# but num_steps, mesh and usage_window leave every later number as it was. A tokenizer
+# may have moved: it is known by its digest.
 FREE_FIELDS = (
     "num_steps",
     "mesh",
@@ -17,6 +18,7 @@ FREE_FIELDS = (
     "evaluations",
     "log_every",
     "sampling",
+    "tokenizer",
     "usage_window",
     "data.on_error",
     "data.data_dir",

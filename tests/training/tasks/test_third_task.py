@@ -23,11 +23,11 @@ from vq_jax.data import pipeline
 from vq_jax.evaluation import build as evaluation_build
 from vq_jax.evaluation.base import Evaluation, Report, Subject
 from vq_jax.evaluation.build import build_evaluations
+from vq_jax.metrics.signs import PATIENCE, Sign
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import tiny
 from vq_jax.testing.runs import logged
 from vq_jax.training import optim, run
-from vq_jax.training.alarms import PATIENCE, Sign
 from vq_jax.training.state import TrainState
 from vq_jax.training.tasks import build as task_build
 from vq_jax.training.tasks.base import RunFields, Task, count_parameters

@@ -1,4 +1,4 @@
-"""The layer of a gated PixelCNN, for whole grids and for one row or position of them."""
+"""The layer of a gated PixelCNN, for whole grids, and row by row."""
 
 import jax
 import jax.numpy as jnp

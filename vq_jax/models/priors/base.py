@@ -1,5 +1,6 @@
 """The contract that all priors fulfil, and the base class that states it."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import jax
@@ -12,7 +13,7 @@ from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.ops.sampling import Sampling
 from vq_jax.ops.token_layout import Codes, TokenLayout
-from vq_jax.typing import Leaf
+from vq_jax.typing import Leaf, Variables
 
 STREAMS = ("class", "corruption", "dropout")
 """Random streams of `loss`: classes left out, codes masked or changed, dropout."""
@@ -20,6 +21,10 @@ STREAMS = ("class", "corruption", "dropout")
 TOKENIZER = "tokenizer"
 """Collection with the variables of the tokenizer. Whoever applies a prior adds it; they
 are never trained, and part of no checkpoint."""
+
+PROGRESS = "progress"
+"""Collection with the number `step` of finished steps, for priors that change what they
+learn as training goes on. Training adds it; it is part of no checkpoint."""
 
 NO_CLASS = -1
 """The label of an image whose class is not to be used."""
@@ -39,6 +44,9 @@ class Known:
 
     codes: Leaf  # int32 [b, *tokens]
     mask: Leaf  # bool [b, *tokens]: True where the code is kept
+    # So many codes at the start of the sequence are kept in all rows: a number that is
+    # known before compilation, for families that can read them in one pass.
+    prefix: int = struct.field(pytree_node=False, default=0)
 
 
 class Prior(nn.Module):
@@ -105,6 +113,10 @@ class Prior(nn.Module):
         hidden = jax.random.bernoulli(key, self.class_dropout, labels.shape)
         return jnp.where(hidden, NO_CLASS, labels)
 
+    def training_step(self) -> Int[Array, ""]:
+        """Number of finished steps; 0 where PROGRESS is not given."""
+        return self.get_variable(PROGRESS, "step", jnp.zeros((), jnp.int32))
+
     def check_sampling(self, sampling: Sampling) -> None:
         """Raises InputError where this prior cannot be sampled so."""
         size = self.layout.codebook_size
@@ -119,3 +131,23 @@ class Prior(nn.Module):
                 "without classes; train with config.prior.num_classes and "
                 "config.prior.class_dropout above 0, or set guidance to 1."
             )
+
+
+def initial_params(
+    prior: Prior, rngs: Mapping[str, Key[Array, ""]], tokenizer: Variables
+) -> dict:
+    """The parameters that training starts with; pure.
+
+    `rngs` has keys of "params" and of STREAMS. There is no arithmetic on the variables
+    of `tokenizer` here: they may be zeros.
+    """
+    codes = jnp.zeros((1, *prior.layout.shape), jnp.int32)
+    _, made = prior.apply(
+        {TOKENIZER: tokenizer},
+        codes,
+        jnp.zeros(1, jnp.int32),
+        method="loss",
+        rngs=rngs,
+        mutable=["params"],
+    )
+    return made["params"]

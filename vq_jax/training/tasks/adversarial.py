@@ -12,10 +12,10 @@ from vq_jax.losses.adversarial_objective import (
     AdversarialObjective,
     build_adversarial_objective,
 )
+from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import build_discriminator
 from vq_jax.ops import images as image_ops
 from vq_jax.training import optim, rng
-from vq_jax.training.alarms import Sign
 from vq_jax.training.discriminator_trainer import DiscriminatorTrainer
 from vq_jax.training.gan_step import GanStep
 from vq_jax.training.optim import OptimizerFields

@@ -13,11 +13,11 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Subject
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.losses.objective import LossFields, PerceptualFields, build_objective
+from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import ModelFields, build_autoencoder
 from vq_jax.models.quantizers.base import STATE as CODEBOOK
 from vq_jax.pretrained.lpips import lpips_nets
 from vq_jax.training import optim, warm_start
-from vq_jax.training.alarms import Sign
 from vq_jax.training.autoencoder_trainer import AutoencoderTrainer
 from vq_jax.training.tasks.base import RunFields, Task, count_parameters
 from vq_jax.training.vae_step import VaeStep

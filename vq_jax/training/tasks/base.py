@@ -15,9 +15,9 @@ from vq_jax.config import ranges
 from vq_jax.data.pipeline import DataFields
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
+from vq_jax.metrics.signs import Sign
 from vq_jax.pretrained.nets import Net
 from vq_jax.sharding import MeshFields
-from vq_jax.training.alarms import Sign
 from vq_jax.training.optim import OptimFields
 from vq_jax.workdirs.checkpoint import CheckpointFields
 

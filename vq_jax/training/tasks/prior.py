@@ -14,12 +14,13 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.inference.code_data import open_code_data
-from vq_jax.inference.load import open_workdir
+from vq_jax.inference.load import open_tokenizer
+from vq_jax.inference.load_prior import open_prior
+from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import build_prior
-from vq_jax.models.priors.base import STREAMS, TOKENIZER
+from vq_jax.models.priors.base import STREAMS, TOKENIZER, initial_params
 from vq_jax.ops.sampling import Sampling
-from vq_jax.training import optim, rng
-from vq_jax.training.alarms import Sign
+from vq_jax.training import optim, rng, warm_start
 from vq_jax.training.prior_step import PriorStep
 from vq_jax.training.state import TrainState
 from vq_jax.training.tasks.base import RunFields, Task, count_parameters
@@ -52,12 +53,7 @@ class PriorTask(Task):
 
     def __init__(self, config: ConfigDict):
         super().__init__(config)
-        if not config.tokenizer:
-            raise InputError(
-                "config.tokenizer is empty; name the workdir of a trained tokenizer, "
-                "as --config.tokenizer=runs/vqvae_fashion_mnist."
-            )
-        self.tokenizer = open_workdir(config.tokenizer)
+        self.tokenizer = open_tokenizer(config.tokenizer)
         self.data = open_code_data(config.codes, self.tokenizer, config.data)
         self.prior = build_prior(
             config.prior, self.tokenizer.model, config.data.image_size
@@ -93,19 +89,9 @@ class PriorTask(Task):
         return self.data.describe()
 
     def init(self, key):
-        codes = jnp.zeros((1, *self.prior.layout.shape), jnp.int32)
         rngs = rng.step_keys(key, 0, ("params", *STREAMS))
-        # Without arithmetic on the tokenizer, whose variables are not read yet.
-        variables = {TOKENIZER: self.tokenizer.zeros()}
-        _, made = self.prior.apply(
-            variables,
-            codes,
-            jnp.zeros(1, jnp.int32),
-            method="loss",
-            rngs=rngs,
-            mutable=["params"],
-        )
-        params = made["params"]
+        # Its variables are not read yet.
+        params = initial_params(self.prior, rngs, self.tokenizer.zeros())
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -114,6 +100,12 @@ class PriorTask(Task):
             # A copy, because a donated buffer may not occur twice in a state.
             ema_params=jax.tree.map(jnp.copy, params) if self.config.ema_decay else {},
         )
+
+    def init_from_run(self, state, workdir):
+        open_prior(
+            workdir, self.config.tokenizer
+        )  # raises: codes of another mean others
+        return warm_start.init_from_run(state, workdir, section="config.prior")
 
     @functools.cached_property
     def step(self):
@@ -140,7 +132,10 @@ class PriorTask(Task):
 
     def signs(self):
         size = self.prior.layout.codebook_size
-        few = max(2.0, 0.02 * size)
+        # Of a small batch fewer codes are seen than there are.
+        seen = self.config.batch_size * self.prior.layout.num_tokens
+        seen //= self.tokenizer.model.quantizer.num_codebooks
+        few = max(2.0, 0.02 * min(size, seen))
         return {
             "codes_collapsed": Sign(
                 lambda metrics: metrics["train/code_perplexity"] < few,

@@ -1,0 +1,262 @@
+"""New images, and probabilities of images, from a trained prior."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import jax
+import numpy as np
+from etils import epath
+from jaxtyping import Float, Int, Integer, UInt8
+from ml_collections import ConfigDict
+
+from vq_jax.config.checks import check_range
+from vq_jax.config.tables import from_section
+from vq_jax.errors import InputError
+from vq_jax.inference.known import KnownCodes, check_codes, checked_known
+from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
+from vq_jax.inference.load_prior import SavedPrior, open_prior
+from vq_jax.inference.tokenizer import Tokenizer
+from vq_jax.models.priors.base import TOKENIZER, Known
+from vq_jax.ops.sampling import Sampling
+
+DECODED_AT_ONCE = 8
+"""Images; one number for all sizes of batches, so that equal codes give equal images:
+programs for another number may round differently."""
+
+
+class Sampler:
+    """A trained prior and its tokenizer: images and codes, drawn and judged.
+
+    Images are a function of the checkpoint, of the seed, of their number in the sample,
+    of their label and of the settings: image i has the random key
+    `fold_in(key(seed), i)`, so neither `batch_size` nor the number of samples decides
+    what it is. (Sums in floating point depend on the shapes of a program in their last
+    bits. With another batch size a code whose draw is that close may come out
+    different, which is rare in float32, and less so where the prior computes in
+    bfloat16.)
+
+    A batch size and its settings are compiled once; a last batch is padded.
+
+    Attributes:
+        prior: the prior.
+        tokenizer: its tokenizer, which encodes and decodes.
+        sampling: how codes are drawn where `sample` is not told otherwise.
+        batch_size: images that are drawn at once.
+        step: that of the prior's checkpoint.
+        likelihood: "exact" where `log_prob` is the log-probability, "bound" where it is
+            a lower bound on it.
+    """
+
+    def __init__(self, saved: SavedPrior, *, batch_size: int = 64):
+        if not isinstance(batch_size, int):
+            raise InputError(f"batch_size={batch_size!r} must be an int, 1 or more.")
+        check_range(batch_size, 1, where="batch_size")
+        self.prior, self.sampling, self.step = saved.prior, saved.sampling, saved.step
+        self.batch_size = batch_size
+        self.tokenizer = Tokenizer(
+            saved.tokenizer.model, saved.tokenizer.load(), chunk_size=DECODED_AT_ONCE
+        )
+        self._variables = {"params": saved.params, TOKENIZER: self.tokenizer.variables}
+        self._classes = saved.classes
+        self._size = saved.config.data.image_size
+
+    @classmethod
+    def load(
+        cls,
+        workdir: epath.PathLike,
+        *,
+        tokenizer: epath.PathLike | None = None,
+        batch_size: int = 64,
+    ) -> "Sampler":
+        """The prior that a run trained, from its latest checkpoint.
+
+        `tokenizer` is the workdir of its tokenizer, where that has moved.
+
+        Raises:
+            InputError: there is no checkpoint, it holds no prior, or the tokenizer is
+                not there, or another one than that of the training.
+        """
+        return cls(open_prior(workdir, tokenizer), batch_size=batch_size)
+
+    @property
+    def likelihood(self) -> Literal["exact", "bound"]:
+        return self.prior.likelihood
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return (self._size, self._size, self.tokenizer.channels)
+
+    def sample(
+        self,
+        count: int,
+        labels: Wanted = None,
+        seed: int = 0,
+        known: KnownCodes | None = None,
+        **settings,
+    ) -> UInt8[np.ndarray, "n h w c"]:
+        """uint8 images; the arguments are those of `sample_codes`."""
+        return self.decode(self.sample_codes(count, labels, seed, known, **settings))
+
+    def sample_codes(
+        self,
+        count: int,
+        labels: Wanted = None,
+        seed: int = 0,
+        known: KnownCodes | None = None,
+        **settings,
+    ) -> Int[np.ndarray, "n *tokens"]:
+        """Codes, int32, as `tokenizer.decode` takes them.
+
+        Args:
+            count: number of samples.
+            labels: a class, by number or by name; "all", in turn, so that there are
+                equally many of each (a multiple of their number is); "none"; or a class
+                for each sample. By default "all" where the prior has classes.
+            seed: of the draws, in [0, 2**32).
+            known: `(codes, mask)`, of one image or of each: samples keep the codes
+                where the mask is True. For a prior whose `keeps` is "prefix" these have
+                to be the first ones.
+            settings: fields of `ops.sampling.Sampling` that differ from those of the
+                run: temperature, top_k, top_p, guidance, guidance_schedule,
+                guidance_power.
+
+        Raises:
+            InputError: a label or a setting that the prior does not have, or known
+                codes that it cannot keep.
+        """
+        batches = self.code_batches(count, labels, seed, known, **settings)
+        empty = np.zeros((0, *self.prior.layout.shape), np.int32)
+        return np.concatenate([empty, *(codes for codes, _ in batches)])
+
+    def code_batches(
+        self,
+        count: int,
+        labels: Wanted = None,
+        seed: int = 0,
+        known: KnownCodes | None = None,
+        **settings,
+    ) -> Iterator[tuple[Int[np.ndarray, "b *tokens"], Int[np.ndarray, "b"]]]:
+        """The same, batch by batch, with the label of each sample, -1 for none.
+
+        All arguments are checked before this returns, and nothing is drawn yet.
+        """
+        check_range(count, 0, where="num")
+        check_range(seed, 0, 2**32 - 1, where="seed")
+        sampling = self.settings(**settings)
+        found = sample_labels(labels, count, self.prior, self._classes)
+        kept = None if known is None else checked_known(known, count, self.prior)
+        return self._batches(found, jax.random.key(seed), sampling, kept)
+
+    def settings(self, **changes) -> Sampling:
+        """How codes are drawn with these changes.
+
+        Raises:
+            InputError: a setting that there is not, or that the prior cannot be drawn
+                with.
+        """
+        given = dataclasses.asdict(self.sampling)
+        for name, value in changes.items():
+            whole = type(value) is int and isinstance(given.get(name), float)
+            given[name] = float(value) if whole else value
+        sampling = from_section(Sampling, ConfigDict(given), "sampling")
+        self.prior.check_sampling(sampling)
+        return sampling
+
+    def decode(
+        self, codes: Integer[np.ndarray, "n *tokens"]
+    ) -> UInt8[np.ndarray, "n h w c"]:
+        """uint8 images of codes; those of an image do not depend on the others."""
+        at_once = self.tokenizer.most_at_once(self._size, self._size)
+        padded = _padded(codes, -len(codes) % at_once)
+        return self.tokenizer.decode(padded)[: len(codes)]
+
+    def log_prob(
+        self,
+        images: np.ndarray,
+        labels: Wanted = None,
+    ) -> Float[np.ndarray, "n"]:
+        """log p(codes), of all codes of an image together, in nats, float64.
+
+        It is that of the codes, not of the pixels: two images with the same codes have
+        the same. See `likelihood` for whether it is exact.
+
+        Args:
+            images: uint8 [n, h, w, c], which are encoded; or codes [n, *tokens] of
+                another type of integer.
+            labels: of each image, or one for all; p is that given the class then. By
+                default "none".
+
+        Raises:
+            InputError: images or codes of another size, or a label that the prior does
+                not have.
+        """
+        codes = self._codes(np.asarray(images))
+        labels = NONE if labels is None else labels
+        if isinstance(labels, int | str | np.integer):
+            labels = [labels] * len(codes)
+        if len(labels) != len(codes):
+            raise InputError(f"labels are {len(labels)} and images {len(codes)}.")
+        labels = each_label(labels, self.prior, self._classes)
+        found = [np.zeros(0)]
+        for start in range(0, len(codes), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            missing = self.batch_size - len(codes[rows])
+            nats = self._log_prob(
+                self._variables,
+                _padded(codes[rows], missing),
+                _padded(labels[rows], missing),
+            )
+            found.append(np.asarray(nats, np.float64)[: len(codes[rows])])
+        return np.concatenate(found)
+
+    def _batches(self, labels, key, sampling, known) -> Iterator:
+        for start in range(0, len(labels), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            missing = self.batch_size - len(labels[rows])
+            part = None
+            if known is not None:
+                part = Known(*(_padded(array[rows], missing) for array in known))
+            codes = self._draw(
+                self._variables,
+                key,
+                np.arange(start, start + self.batch_size, dtype=np.uint32),
+                _padded(labels[rows], missing),
+                part,
+                sampling=sampling,
+            )
+            yield np.asarray(codes)[: len(labels[rows])], labels[rows]
+
+    @functools.cached_property
+    def _draw(self) -> Callable:
+        def draw(variables, key, numbers, labels, known, *, sampling):
+            fold = functools.partial(jax.random.fold_in, key)
+            keys = jax.vmap(fold)(numbers)
+            return self.prior.apply(
+                variables, keys, labels, sampling, known, method="sample"
+            )
+
+        return jax.jit(draw, static_argnames="sampling")
+
+    @functools.cached_property
+    def _log_prob(self) -> Callable:
+        return jax.jit(functools.partial(self.prior.apply, method="log_prob"))
+
+    def _codes(self, images: np.ndarray) -> np.ndarray:
+        if images.dtype == np.uint8:
+            if images.shape[1:] != self.image_shape:
+                shape = ", ".join(map(str, self.image_shape))
+                raise InputError(
+                    f"images are {images.shape}; the prior is one of images [n, "
+                    f"{shape}]. (uint8 arrays are images; give codes as int32.)"
+                )
+            return self.tokenizer.encode(images)
+        check_codes(images, self.prior.layout, "codes")
+        return images.astype(np.int32)
+
+
+def _padded(array: np.ndarray, missing: int) -> np.ndarray:
+    """With so many more rows of zeros."""
+    return np.pad(array, ((0, missing),) + ((0, 0),) * (array.ndim - 1))
