@@ -1,16 +1,15 @@
-"""A gated PixelCNN over the codes of CIFAR-10, the prior of VQ-VAE (1711.00937).
+"""A gated PixelCNN over the codes of CIFAR-10, as VQ-VAE has one.
 
     python train.py --config=configs/pixelcnn_cifar10.py \
         --config.tokenizer=runs/vqvae_cifar10 --workdir=runs/pixelcnn_cifar10
 
 Paper: no value to compare with. Its 4.67 bits/dim are a bound on the images, which
-counts the decoder's likelihood; `likelihood` prints the rate of the codes alone. Its
-text has no size of this prior.
+counts the decoder's likelihood; `likelihood` prints the rate of the codes alone.
 
-Ours: 15 layers of 64 channels, the first with a 7x7 kernel, the others 3x3; classes,
-dropout, averaged parameters and a cosine schedule. Half of the images are mirrored, as
-the tokenizer's are. One accelerator. Not
-run here yet.
+The text has no size of this prior, so all is ours: 15 layers of 64 channels, the first
+with a 7x7 kernel, the others 3x3; classes, dropout, averaged parameters and a cosine
+schedule. Half of the images are mirrored, as the tokenizer's are. One accelerator.
+Needs the data set prepared once, as the error on the first run says. Not run here yet.
 """
 
 from configs.parts.pixelcnn import use_pixelcnn

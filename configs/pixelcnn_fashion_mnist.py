@@ -1,12 +1,13 @@
-"""A gated PixelCNN of Fashion-MNIST's classes, on 7x7 codes of 512 (1606.05328).
+"""A gated PixelCNN of Fashion-MNIST's classes, on 7x7 codes of 512.
 
     python train.py --config=configs/pixelcnn_fashion_mnist.py \
         --config.tokenizer=runs/vqvae_fashion_mnist \
         --workdir=runs/pixelcnn_fashion_mnist
 
-1.2 M parameters, made for two CPU cores: 3,000 steps are 6.4 epochs, at some 0.5 s of a
-core each. To compare with: the entropy of the codes, and `independent_fashion_mnist`,
-their histograms by class and position.
+1.2 M parameters, made for CPUs: 3,000 steps are 6.4 epochs, at some 0.5 s of a core
+each. To compare with: the entropy of the codes, and `independent_fashion_mnist`, their
+histograms by class and position. After 500 steps: 3.10 nats a token of 2,000 test
+images, where these have 5.90 and about 4.6. No whole run yet.
 """
 
 from configs.parts.pixelcnn import use_pixelcnn
