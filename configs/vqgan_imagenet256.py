@@ -3,7 +3,9 @@
     python train.py --config=configs/vqgan_imagenet256.py --workdir=gs://BUCKET/vqgan
 
 Variants: none is f16 with 1,024 codes; `16384`; `f8`, 32x32 codes of 16,384 in 4
-dimensions, which the authors trained on OpenImages (2112.10752). Numbers are those of
+dimensions, which the authors trained on OpenImages (2112.10752); `var`, the tokenizer
+of VAR (2404.02905): ten grids of 4,096 codes in 32 dimensions, its networks as released
+and trained as the f16 is, since its own training is not published. Numbers are those of
 the released configurations: base rate 4.5e-6 times the images of a step, 12 (12; 10) a
 device, Adam (0.5, 0.9), L1 and LPIPS-VGG16 of weight 1, adaptive weight 0.8 (0.75;
 0.6), discriminator of 3 layers (2; 2), β at the term where the released code has it,
@@ -50,7 +52,7 @@ def get_config(variant: str = ""):
     for optim in (config.optim, config.disc_optim):
         optim.update(b1=0.5, b2=0.9)
     _use_batches(config, DEVICES * 12)
-    return finish(config, variant, {"16384": _many_codes, "f8": _f8})
+    return finish(config, variant, {"16384": _many_codes, "f8": _f8, "var": _var})
 
 
 def _use_batches(config, size: int):
@@ -76,3 +78,13 @@ def _f8(config):
         features_dim=4,
     )
     config.adversarial.weight = 0.6
+
+
+def _var(config):
+    config.model.code_dim = 32
+    use_resnet(config, base_dim=160, features_dim=32)
+    config.model.quantizer = quantizer(
+        "multi_scale",
+        scales=(1, 2, 3, 4, 5, 6, 8, 10, 13, 16),
+        inner=quantizer("vq", codebook_size=4_096),
+    )

@@ -21,7 +21,8 @@ from vq_jax.training import inactive
 ROOT = pathlib.Path(__file__).parents[1]
 # How a run goes, and not what it computes; and what follows from the images.
 NOT_THE_RECIPE = (
-    *("task", "seed", "log_every", "usage_window", "init_from", "freeze", "codes"),
+    *("task", "seed", "log_every", "usage_window", "init_from", "freeze"),
+    *("tokenizer", "codes"),
     *("evaluations", "checkpoint", "mesh", "optim.accumulation", "model.likelihood"),
     *("model.encoder.resolution", "model.decoder.resolution", "data.channels"),
     *("data.source", "data.train_split", "data.eval_split", "data.data_dir"),

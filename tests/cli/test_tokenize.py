@@ -223,6 +223,7 @@ def test_a_finished_folder_is_recognised(
         (("--flip",), "num_views=1 (now 2)"),
         (("--fit=crop",), "fit='whole' (now 'crop')"),
         (("--shard_size=5",), "shard_size=4096 (now 5)"),
+        (("--white_point=3",), "white_point=0.0 (now 3.0)"),
     ],
 )
 def test_other_settings_are_refused(

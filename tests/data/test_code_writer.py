@@ -2,6 +2,7 @@
 
 import re
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -209,3 +210,21 @@ def test_the_others_wait_for_the_card(tmp_path, monkeypatch):
     first.finish()
     waiting.join(60)
     assert not waiting.is_alive()
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
+    def peak(count: int) -> int:
+        made = writer(tmp_path / str(count), count)
+        tracemalloc.start()
+        for number in made.missing():
+            made.write(number, numbered(len(made.records(number)), shape=(128, 128)))
+        made.finish()
+        source = CodeSource(tmp_path / str(count))
+        for row in range(count):
+            source[row]
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    # Of an image 64 KiB are written, and 32 KiB of a file.
+    assert peak(80) < peak(20) + 2**16

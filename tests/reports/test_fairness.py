@@ -4,7 +4,7 @@ from operator import getitem
 import pytest
 from ml_collections import ConfigDict
 
-from configs import vqvae_photos
+from configs import independent_fashion_mnist, vqvae_photos
 from configs.parts.defaults import defaults
 from vq_jax.config import paths
 from vq_jax.errors import InputError
@@ -102,3 +102,9 @@ def test_every_field_of_the_protocol_exists():
     flat = paths.flatten(defaults().to_dict())
     for name in (*fairness.HELD_OUT, *fairness.ALIKE, *fairness.FREE):
         assert any(paths.below(field, (name,)) for field in flat), name
+
+
+def test_priors_are_not_compared_by_reconstructions():
+    configs = {"a": independent_fashion_mnist.get_config(), **_configs()}
+    with pytest.raises(InputError, match=r"a: a comparison is one of tokenizers"):
+        fairness.check_fair(configs)

@@ -164,3 +164,20 @@ def test_code_perplexity_is_the_mean_over_codebooks(quantizer, num_books):
         expected.append(np.exp(-sum(p * np.log(p) for p in probs if p)))
     found = metrics["train/code_perplexity"]
     assert found == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_a_prior_is_told_the_number_of_the_step():
+    """Random orders end at step 2: then the loss is that without any."""
+    fields = {"random_until": 1, "raster_from": 2}
+    ending, without = _step("random_order", **fields), _step("random_order")
+    state, nets = _state(ending), _nets(ending)
+    # At first a code is a code, whatever its position.
+    noise = jax.random.normal(jax.random.key(2), state.params["targets"].shape)
+    state = state.replace(params={**state.params, "targets": noise})
+
+    def loss(step, number):
+        at = state.replace(step=jnp.asarray(number))
+        return jax.jit(step)(at, _batch(step), KEY, nets)[1]["train/loss"]
+
+    assert loss(ending, 2) == loss(without, 2)
+    assert loss(ending, 0) != loss(without, 0)

@@ -118,6 +118,7 @@ def _settings(args, trained, views, records) -> dict:
         "preprocessing": str(views),
         "num_views": len(views),
         "image_size": data.image_size,
+        "white_point": data.white_point,
         "stride": views.fit.stride,
         "shard_size": args.shard_size,
         "workdir": str(args.workdir),

@@ -24,6 +24,8 @@ from vq_jax.models.priors.autoregressive import AutoregressivePrior
 from vq_jax.models.priors.base import Prior
 from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
+from vq_jax.models.priors.maskgit import MaskGit
+from vq_jax.models.priors.next_scale import NextScalePrior
 from vq_jax.models.priors.pixelcnn import PixelCnnPrior
 from vq_jax.models.priors.random_order import RandomOrderPrior
 from vq_jax.models.quantizers.base import Quantizer
@@ -76,6 +78,8 @@ PRIORS = {
     "autoregressive": AutoregressivePrior,
     "gpt": GptPrior,
     "independent": IndependentPrior,
+    "next_scale": NextScalePrior,
+    "maskgit": MaskGit,
     "pixelcnn": PixelCnnPrior,
     "random_order": RandomOrderPrior,
 }
@@ -155,7 +159,7 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
     """The prior that `config.prior` describes, over the tokenizer's codes of an image.
 
     Raises:
-        InputError: an unknown name or field.
+        InputError: an unknown name or field, or a family that is none over these codes.
     """
     layout = tokenizer.token_layout(image_size, image_size)
     if not layout.codebook_size:
@@ -164,7 +168,11 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
             "(config.model.quantizer.name='none'), so there is nothing to learn; train "
             "one with a quantizer that has a codebook."
         )
-    return from_table(PRIORS, config, "config.prior", layout=layout)
+    if "name" not in config:
+        raise InputError(f"config.prior.name is missing; choose from {sorted(PRIORS)}.")
+    family = choose(PRIORS, config.name, "config.prior.name")
+    derived = family.fields_of(tokenizer.quantizer)
+    return from_table(PRIORS, config, "config.prior", layout=layout, **derived)
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:

@@ -65,9 +65,16 @@ def check_fair(
     that say what the held-out images are may never.
 
     Raises:
-        InputError: there are fewer than two, a field differs that has to be the same,
-            nothing differs, or `allowed` names no field.
+        InputError: there are fewer than two, one trains no tokenizer, a field differs
+            that has to be the same, nothing differs, or `allowed` names no field.
     """
+    for label, config in configs.items():
+        if "model" not in config:
+            raise InputError(
+                f"{label}: a comparison is one of tokenizers, by their reconstructions,"
+                f" and config.task={config.task!r} trains none. Compare priors by what "
+                "vq-jax evaluate says of each."
+            )
     if len(configs) < 2:
         (label,) = configs
         raise InputError(f"{label} is one configuration; name two or more.")

@@ -21,6 +21,10 @@ OPTIONAL = {
     "file",
     ("perceptual", "losses.perceptual"): "act in a run with a perceptual loss: "
     "--config=FILE:perceptual, or a VQGAN's file",
+    ("prior", "sampling", "tokenizer", "codes"): "act in a run that trains a prior: "
+    "the file of one, as configs/independent_fashion_mnist.py",
+    ("model", "losses", "freeze", "usage_window"): "act in a run that trains a "
+    "tokenizer; a prior takes one that is trained: --config.tokenizer=WORKDIR",
 }
 
 
@@ -85,15 +89,38 @@ IDLE = [
         lambda c: c.model.quantizer.entropy_weight > 0,
         "config.model.quantizer.entropy_weight above 0",
     ),
+    Idle(
+        "prior.class_dropout",
+        lambda c: c.prior.num_classes > 0,
+        "config.prior.num_classes above 0",
+    ),
+    Idle(
+        "sampling.guidance_schedule",
+        lambda c: c.sampling.guidance != 1.0,
+        "config.sampling.guidance other than 1",
+    ),
+    Idle(
+        "sampling.guidance_power",
+        lambda c: c.sampling.guidance_schedule == "cosine",
+        "config.sampling.guidance_schedule='cosine'",
+    ),
+    *(
+        Idle(
+            f"sampling.{field}",
+            lambda c: c.sampling.temperature > 0,
+            "config.sampling.temperature above 0",
+        )
+        for field in ("top_k", "top_p")
+    ),
 ]
 
 
 def check_present(config: ConfigDict, path: str) -> None:
     """Raises InputError where a field lies in a section that the run has no use for."""
-    if path in paths.flatten(config.to_dict()):
-        return
+    fields = paths.flatten(config.to_dict())
     for sections, how in OPTIONAL.items():
-        if paths.below(path, sections):
+        lacking = [s for s in sections if not any(paths.below(f, (s,)) for f in fields)]
+        if paths.below(path, lacking):
             raise InputError(f"config.{path} has no effect here. Such fields {how}.")
 
 

@@ -21,7 +21,7 @@ LAYOUTS = {
     "scales": scales_layout((1, 2), 3),
 }
 # Families that are not for codes of every layout.
-ONLY = {}
+ONLY = {"next_scale": ("scales",), "next_scale_shared": ("scales",)}
 CASES = [(case, layout) for case in TINY for layout in ONLY.get(case, LAYOUTS)]
 EXACT = [
     (case, layout)
@@ -29,9 +29,9 @@ EXACT = [
     if priors.build(case, LAYOUTS[layout]).likelihood == "exact"
 ]
 # Families that know how codes depend on each other.
-LEARNING = [(case, "grid") for case in TINY if case != "independent"]
+LEARNING = [pair for pair in CASES if pair[1] == "grid" and pair[0] != "independent"]
 # Families that draw the order of positions, so that cold samples differ, too.
-ORDER_IS_DRAWN = ()
+ORDER_IS_DRAWN = ("maskgit",)
 NUM_SAMPLES = 20_000
 PLAIN = Sampling()
 

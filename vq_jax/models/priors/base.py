@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
+from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.ops.sampling import Sampling
 from vq_jax.ops.token_layout import Codes, TokenLayout
 from vq_jax.typing import Leaf, Variables
@@ -83,6 +84,15 @@ class Prior(nn.Module):
     keeps: ClassVar[Literal["prefix", "any"]] = "prefix"
     """Which known codes `sample` can keep: those that come first in the sequence of
     `TokenLayout`, or any."""
+
+    @classmethod
+    def fields_of(cls, quantizer: Quantizer) -> dict:
+        """Fields that follow from the tokenizer's quantizer, none by default.
+
+        Raises:
+            InputError: the family cannot be one over codes of this quantizer.
+        """
+        return {}
 
     def loss(self, codes: Codes, labels: Int[Array, "b"]) -> PriorOutput:
         raise NotImplementedError

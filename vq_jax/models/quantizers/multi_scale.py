@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
@@ -113,12 +113,47 @@ class MultiScaleQuantizer(ComposedQuantizer):
                 f"indices have {indices.shape[1]} tokens an image but scales="
                 f"{tuple(self.scales)} need {count}; were they made by another model?"
             )
-        total, first = 0.0, 0
-        for i, scale in enumerate(self.scales):
-            grid = indices[:, first : first + scale**2].reshape(-1, scale, scale)
-            total = total + self._enlarged(grid, i)
-            first += scale**2
-        return total.astype(self.dtype)
+        return self._running_sums(indices)[-1].astype(self.dtype)
+
+    def prior_inputs(self, indices: Int[Array, "b t"]) -> Float[Array, "b n d"]:
+        """What a prior of the next scale sees: f̂ of all coarser scales (VAR, alg. 2).
+
+        float32, averaged down to the grid that is predicted: those of all scales but
+        the first, one after the other, each row by row.
+        """
+        sums = [self.empty_sum(len(indices)), *self._running_sums(indices)[:-1]]
+        inputs = [self.prior_inputs_of(total, i) for i, total in enumerate(sums)]
+        return jnp.concatenate(inputs, axis=1)
+
+    def empty_sum(self, batch_size: int) -> base.Latents:
+        """f̂ before the first scale: zeros, float32."""
+        side = self.scales[-1]
+        return jnp.zeros((batch_size, side, side, self.input_dim), jnp.float32)
+
+    def add_scale(
+        self, total: base.Latents, indices: Int[Array, "b n"], number: int
+    ) -> base.Latents:
+        """f̂ with the codes of scale `number`, which come row by row."""
+        scale = self.scales[number]
+        return total + self._enlarged(indices.reshape(-1, scale, scale), number)
+
+    def prior_inputs_of(
+        self, total: base.Latents, number: int
+    ) -> Float[Array, "b n d"]:
+        """`prior_inputs` of scale `number`, from f̂ of all coarser ones."""
+        if number == 0:
+            return jnp.zeros((len(total), 0, total.shape[-1]), jnp.float32)
+        down = resample.area_matrix(self.scales[number], self.scales[-1])
+        return _resized(total, down).reshape(len(total), -1, total.shape[-1])
+
+    def _running_sums(self, indices):
+        """f̂ after each scale."""
+        total, sums = self.empty_sum(len(indices)), []
+        ends = np.cumsum([scale**2 for scale in self.scales])[:-1]
+        for number, part in enumerate(jnp.split(indices, ends, axis=1)):
+            total = self.add_scale(total, part, number)
+            sums.append(total)
+        return sums
 
     def init_from_data(self, z_e: base.Latents) -> None:
         self.codebook.init_from_data(z_e)
