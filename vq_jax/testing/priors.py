@@ -48,9 +48,9 @@ TINY = {
     "pixelcnn": {
         "name": "pixelcnn",
         "channels": 8,
-        "num_layers": 3,
-        "first_kernel_size": 3,
-        "head_dim": 4,
+        "num_layers": 2,
+        "first_kernel_size": 5,
+        "head_dim": 8,
         "num_cond_blocks": 1,
     },
     "random_order": {"name": "random_order", **TRANSFORMER, "num_layers": 1},
