@@ -1,7 +1,7 @@
 """MaskGIT on ImageNet at 256 px, class by class: 172 M parameters (2202.04200).
 
     python train.py --config=configs/maskgit_imagenet256.py \
-        --config.tokenizer=gs://BUCKET/maskgit_tokenizer \
+        --config.tokenizer=gs://BUCKET/maskgit_tokenizer_imagenet256 \
         --workdir=gs://BUCKET/maskgit_imagenet256
 
 Over the 256 codes of `configs/maskgit_tokenizer_imagenet256.py`. Numbers of the
