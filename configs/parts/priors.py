@@ -45,6 +45,21 @@ def prior_defaults() -> ConfigDict:
                     "train_images": 2_048,  # for comparison; 0: none
                 },
                 "samples": {"every": 1_000, "num_images": 64, "columns": 8, "seed": 0},
+                # Once, after the last step, as they take minutes.
+                "generation": {
+                    "every": 0,
+                    "batch_size": 64,
+                    "num_images": 10_000,
+                    "features": (),  # of alexnet, lite0: an install of their own
+                    "feature_size": 224,
+                    "seed": 0,
+                },
+                "neighbours": {
+                    "every": 0,
+                    "batch_size": 64,
+                    "num_images": 1_000,
+                    "seed": 0,
+                },
             },
             "checkpoint": {"every": 1_000, "keep": 2, "keep_every": 0},
             "mesh": {"data": -1, "fsdp": 1},  # data=-1: all that is left
@@ -64,6 +79,19 @@ def use_fashion_mnist(config: ConfigDict) -> None:
     config.prior.class_dropout = 0.1
     config.evaluations.likelihood.batch_size = 512
     config.evaluations.samples.update(num_images=100, columns=10)
+    config.evaluations.generation.update(
+        batch_size=512, features=("lite0",), feature_size=64
+    )
+    config.evaluations.neighbours.batch_size = 512
+    config.evaluations.recognition = {
+        "every": 0,
+        "batch_size": 512,
+        "num_images": 2_000,
+        "num_steps": 1_400,  # of the classifier: three epochs
+        "train_batch_size": 128,
+        "learning_rate": 2e-3,
+        "seed": 0,
+    }
 
 
 def use_imagenet256(config: ConfigDict) -> None:
@@ -79,4 +107,5 @@ def use_imagenet256(config: ConfigDict) -> None:
     config.prior.update(num_classes=1_000, class_dropout=0.1, dtype="bfloat16")
     config.evaluations.likelihood.every = 10_000
     config.evaluations.samples.every = 10_000
+    del config.evaluations.neighbours  # it would decode all of the training split
     config.checkpoint.update(every=5_000, keep_every=50_000)

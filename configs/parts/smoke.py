@@ -30,7 +30,7 @@ SMALL_PRIOR = {
     "num_steps": 4,
     "num_bound_masks": 2,
 }
-# The weights of LPIPS are an install of their own, and slow on a CPU.
+# The weights of networks are an install of their own, and slow on a CPU.
 SMALL_EVALUATION = {
     "every": 10,
     "batch_size": 8,
@@ -39,6 +39,7 @@ SMALL_EVALUATION = {
     "num_images": 16,
     "columns": 4,
     "lpips": (),
+    "features": (),
 }
 
 
@@ -85,6 +86,8 @@ def _shrink_autoencoder(config: ConfigDict) -> None:
 
 def _shrink_prior(config: ConfigDict) -> None:
     config.codes = "online"
+    if "recognition" in config.evaluations:  # needs classes, too
+        del config.evaluations.recognition
     _update([config.prior], SMALL_PRIOR)
     config.sampling.update(top_k=0, guidance=1.0)
 

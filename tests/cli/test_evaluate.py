@@ -20,6 +20,7 @@ def _flags(**given):
         "data",
         "batch_size",
         "lpips",
+        "features",
         "tokenizer",
         "on_error",
         "data_dir",

@@ -47,12 +47,15 @@ def test_images_and_labels_come_back(tmp_path, split, prefix, joint, end):
     for i in range(6):
         np.testing.assert_array_equal(source[i]["image"], IMAGES[i, :, :, None])
         assert source[i]["label"] == LABELS[i]
+    assert source.classes == tuple("0123456789")
     assert "6 grey images 28 x 28" in source.description
 
 
 def test_labels_are_optional(tmp_path):
     write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
-    assert {r["label"] for r in IdxSource(str(tmp_path), "train")} == {-1}
+    source = IdxSource(str(tmp_path), "train")
+    assert {record["label"] for record in source} == {-1}
+    assert not source.classes
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ FLAGS = {
     **arguments.DATA_FLAGS,
     r"config\.data\.source": "--data",
     r"config\.tokenizer": "--tokenizer",
-    r"config\.evaluations\.\w+\.(batch_size|lpips)": r"--\1",
+    r"config\.evaluations\.\w+\.(batch_size|lpips|features)": r"--\1",
 }
 
 
@@ -31,6 +31,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--batch_size", type=int, help="default: the run's")
     text = "networks of LPIPS, as alexnet,vgg16; default: the run's"
     parser.add_argument("--lpips", type=arguments.words, help=text)
+    text = "networks that judge samples, as lite0,alexnet; default: the run's"
+    parser.add_argument("--features", type=arguments.words, help=text)
     arguments.add_tokenizer(parser)
     arguments.add_data_flags(parser)
     args = parser.parse_args(argv[1:])
@@ -92,8 +94,9 @@ def _apply_flags(config, args) -> str:
     changes = {"max_images": 0}  # the whole split
     if args.batch_size is not None:
         changes["batch_size"] = args.batch_size
-    if args.lpips is not None:
-        changes["lpips"] = tuple(args.lpips)
+    for networks in ("lpips", "features"):
+        if getattr(args, networks) is not None:
+            changes[networks] = tuple(getattr(args, networks))
     for section in config.evaluations.values():
         section.update({k: v for k, v in changes.items() if k in section})
     return name

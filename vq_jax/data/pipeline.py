@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from vq_jax.config import ranges
 from vq_jax.config.fields import check_section
 from vq_jax.data import batches, transforms
-from vq_jax.data.records import ON_ERROR, Records
+from vq_jax.data.records import ON_ERROR, ChosenRecords, Records
 from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import eval_transform, train_transform
 from vq_jax.errors import InputError
@@ -137,7 +137,7 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
     limit: int | None = None,
-    records: Records | None = None,
+    records: Records | ChosenRecords | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Every record once, in order, with "mask": float32 [b], 1 for real images.
 
@@ -152,7 +152,8 @@ def eval_batches(
         process_index: In [0, process_count).
         process_count: Processes that share the data.
         limit: Only the first `limit` records; None is all of them.
-        records: `open_records(...)` of the split, to watch its `.skipped`.
+        records: `open_records(...)` of the split, to watch its `.skipped`, or some of
+            them.
 
     Raises:
         InputError: Fields that do not fit; while iterating, a broken image.

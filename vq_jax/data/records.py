@@ -1,5 +1,6 @@
 """Access to a source's records where broken images are errors, or are left out."""
 
+import numpy as np
 from absl import logging
 
 from vq_jax.config.checks import check_choice
@@ -44,3 +45,25 @@ class Records:
         if len(self.skipped) == len(self):
             # Grain would look for a good one forever.
             raise InputError(f"{self.source.name}: all {len(self)} images are broken.")
+
+
+class ChosenRecords:
+    """Those of a source's records at some positions, in this order.
+
+    Attributes:
+        source: where they come from.
+    """
+
+    def __init__(self, records: Records, positions: np.ndarray):
+        self.source, self._records, self._positions = records.source, records, positions
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """As for all records; the keys are positions among all of them."""
+        return self._records.skipped
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: int) -> Record | None:
+        return self._records[int(self._positions[index])]

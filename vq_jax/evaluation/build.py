@@ -6,13 +6,19 @@ from vq_jax.config.fields import check_known
 from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation, Subject
+from vq_jax.evaluation.generation import Generation
 from vq_jax.evaluation.likelihood import Likelihood
+from vq_jax.evaluation.neighbours import Neighbours
+from vq_jax.evaluation.recognition import Recognition
 from vq_jax.evaluation.reconstruction import Reconstruction, ReconstructionPictures
 from vq_jax.evaluation.samples import Samples
 
 EVALUATIONS = {
+    "generation": Generation,
     "likelihood": Likelihood,
+    "neighbours": Neighbours,
     "pictures": ReconstructionPictures,
+    "recognition": Recognition,
     "reconstruction": Reconstruction,
     "samples": Samples,
 }

@@ -31,6 +31,23 @@ COLUMNS = {
     "gap_nats_per_token": ("worse than on training images by", "{:.4f}"),
     "num_images": ("", "{:d}"),
     "train_num_images": ("training images", "{:d}"),
+    "num_generated": ("on each side of a distance", "{:d}"),
+    "nearest_samples": ("grey levels to the nearest training image, median", "{:.2f}"),
+    "nearest_held_out": ("of held-out images through the tokenizer", "{:.2f}"),
+    "nearest_copies": ("of training images through the tokenizer", "{:.2f}"),
+    "recognised_samples": ("of the class asked for, by a classifier", "{:.1%}"),
+    "recognised_samples_low": ("lower end of its 95 % interval", "{:.1%}"),
+    "recognised_samples_high": ("upper end of it", "{:.1%}"),
+    "recognised_recons": ("held-out images through the tokenizer", "{:.1%}"),
+    "recognised_real": ("held-out images", "{:.1%}"),
+}
+
+# What names end in that the network and the size are part of.
+ENDINGS = {
+    "_low": "lower end of its 95 % interval",
+    "_high": "upper end of it",
+    "_floor": "of real training images",
+    "_ceiling": "of held-out images through the tokenizer",
 }
 
 
@@ -40,7 +57,11 @@ def print_table(report: dict, *, title: str, console: Console) -> None:
     for heading, justify in (("metric", "left"), ("value", "right"), ("", "left")):
         table.add_column(heading, justify=justify)
     for name in sorted(report, key=[*COLUMNS, *report].index):
-        note, form = COLUMNS.get(name, ("", "{:.4g}"))
+        note, form = COLUMNS.get(name, (_note(name), "{:.4g}"))
         value = report[name]
         table.add_row(name, "no codes" if value is None else form.format(value), note)
     console.print(table)
+
+
+def _note(name: str) -> str:
+    return next((note for end, note in ENDINGS.items() if name.endswith(end)), "")

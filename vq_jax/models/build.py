@@ -26,6 +26,7 @@ from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
 from vq_jax.models.priors.maskgit import MaskGit
 from vq_jax.models.priors.next_scale import NextScalePrior
+from vq_jax.models.priors.pixelcnn import PixelCnnPrior
 from vq_jax.models.priors.random_order import RandomOrderPrior
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.binary_spherical import BinarySphericalQuantizer
@@ -79,6 +80,7 @@ PRIORS = {
     "independent": IndependentPrior,
     "next_scale": NextScalePrior,
     "maskgit": MaskGit,
+    "pixelcnn": PixelCnnPrior,
     "random_order": RandomOrderPrior,
 }
 LIKELIHOODS = {likelihood.name: likelihood for likelihood in likelihoods.ALL}

@@ -1,6 +1,11 @@
-"""Matrices that resample one axis of a grid, as PyTorch's `interpolate` defines it."""
+"""Resampling of one axis of a grid, as PyTorch's `interpolate` defines it."""
 
 import numpy as np
+
+
+def nearest(out_size: int, in_size: int) -> np.ndarray:
+    """Which entry of an axis each of `out_size` takes, mode "nearest"; int [out]."""
+    return np.arange(out_size) * in_size // out_size
 
 
 def area_matrix(out_size: int, in_size: int) -> np.ndarray:

@@ -17,7 +17,6 @@ from vq_jax.ops.token_layout import TokenLayout
 # Each family with choices of its options: the contract tests run over all of them.
 TRANSFORMER = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16}
 NEXT_SCALE = {"name": "next_scale", **TRANSFORMER, "mlp_ratio": 2.0}
-
 MASKGIT = {
     "name": "maskgit",
     "mlp_dim": 32,
@@ -45,6 +44,14 @@ TINY = {
         "unit_attention": False,
         "shared_adaln": True,
         "remat": True,
+    },
+    "pixelcnn": {
+        "name": "pixelcnn",
+        "channels": 8,
+        "num_layers": 3,
+        "first_kernel_size": 3,
+        "head_dim": 4,
+        "num_cond_blocks": 1,
     },
     "random_order": {"name": "random_order", **TRANSFORMER, "num_layers": 1},
 }

@@ -58,7 +58,7 @@ def evaluate(
         report = evaluation(state.inference_variables(), nets)
         for picture, pixels in report.pictures.items():
             reporter.image(step, picture, pixels)
-        found = {k: v for k, v in report.metrics.items() if v is not None}
+        found = {k: float(v) for k, v in report.metrics.items() if v is not None}
         logged = {f"eval/{split}/{k}": v for k, v in found.items()}
         logged[seconds_of(name)] = time.perf_counter() - started
         reporter.scalars(step, logged)
