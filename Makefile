@@ -4,11 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
-.PHONY: quickstart test test-slow lint notebooks
+.PHONY: quickstart fashion-mnist test test-slow lint notebooks
 quickstart: $(VENV)/.installed
 	$(BIN)/python train.py --config=configs/quickstart.py --workdir=$(RUN)
 	$(BIN)/vq-jax evaluate --workdir=$(RUN)
 	$(BIN)/vq-jax reconstruct --workdir=$(RUN) --images=photos --out=$(RUN)/photos --compare
+
+# From the images of Fashion-MNIST to samples of each prior; docs/priors.md has the times.
+FASHION := runs/fashion_mnist
+fashion-mnist: $(VENV)/.installed-test
+	$(BIN)/python train.py --config=configs/vqvae_fashion_mnist.py --workdir=$(FASHION)/tokenizer
+	for split in train test; do \
+	  $(BIN)/vq-jax tokenize --workdir=$(FASHION)/tokenizer --split=$$split --out=$(FASHION)/codes/$$split || exit; \
+	done
+	for prior in independent pixelcnn ar maskgit; do \
+	  $(BIN)/python train.py --config=configs/$${prior}_fashion_mnist.py --config.tokenizer=$(FASHION)/tokenizer --config.codes=$(FASHION)/codes --workdir=$(FASHION)/$$prior || exit; \
+	done
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"
@@ -21,7 +32,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 notebooks: $(VENV)/.installed-test
-	cd notebooks && ../$(BIN)/python -c "import nbclient, nbformat; nbclient.NotebookClient(nbformat.read('01_quickstart.ipynb', as_version=4), timeout=600).execute()"
+	cd notebooks && for name in *.ipynb; do \
+	  ../$(BIN)/python -c "import sys, nbclient, nbformat; nbclient.NotebookClient(nbformat.read(sys.argv[1], as_version=4), timeout=900).execute()" $$name || exit; \
+	done
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vq_jax needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
