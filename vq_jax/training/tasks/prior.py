@@ -102,9 +102,8 @@ class PriorTask(Task):
         )
 
     def init_from_run(self, state, workdir):
-        open_prior(
-            workdir, self.config.tokenizer
-        )  # raises: codes of another mean others
+        # An error where its tokenizer is another one, whose codes mean other things.
+        open_prior(workdir, self.config.tokenizer)
         return warm_start.init_from_run(state, workdir, section="config.prior")
 
     @functools.cached_property
