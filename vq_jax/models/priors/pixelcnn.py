@@ -86,7 +86,7 @@ class PixelCnnPrior(Prior):
         return -sum(jnp.sum(level, axis=(1, 2)) for level in nats)
 
     def logits(
-        self, codes: Codes, labels: Int[Array, "b"], *, train: bool = False
+        self, codes: Codes, labels: Int[Array, "b"], *, train: bool
     ) -> list[Float[Array, "b _ _ k"]]:
         """float32 logits of every code given those before it, level by level."""
         grids = self.layout.to_grids(codes)
