@@ -172,7 +172,13 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
         raise InputError(f"config.prior.name is missing; choose from {sorted(PRIORS)}.")
     family = choose(PRIORS, config.name, "config.prior.name")
     derived = family.fields_of(tokenizer.quantizer)
-    return from_table(PRIORS, config, "config.prior", layout=layout, **derived)
+    prior = from_table(PRIORS, config, "config.prior", layout=layout, **derived)
+    if prior.class_dropout and not prior.num_classes:
+        raise InputError(
+            f"config.prior.class_dropout={prior.class_dropout} has no effect on a prior "
+            "without classes; set config.prior.num_classes, or leave it 0."
+        )
+    return prior
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:

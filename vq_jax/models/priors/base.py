@@ -1,5 +1,6 @@
 """The contract that all priors fulfil, and the base class that states it."""
 
+import typing
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -9,7 +10,7 @@ from flax import linen as nn
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
-from vq_jax.config import ranges
+from vq_jax.config import fields, ranges
 from vq_jax.errors import InputError
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.ops.sampling import Sampling
@@ -81,6 +82,8 @@ class Prior(nn.Module):
     reads_tokenizer: ClassVar[bool] = False
     """Whether it is applied with the collection TOKENIZER."""
     likelihood: ClassVar[Literal["exact", "bound"]] = "exact"
+    sampling_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that only `sample` reads: a trained prior may be given other values."""
     keeps: ClassVar[Literal["prefix", "any"]] = "prefix"
     """Which known codes `sample` can keep: those that come first in the sequence of
     `TokenLayout`, or any."""
@@ -126,6 +129,17 @@ class Prior(nn.Module):
     def training_step(self) -> Int[Array, ""]:
         """Number of finished steps; 0 where PROGRESS is not given."""
         return self.get_variable(PROGRESS, "step", jnp.zeros((), jnp.int32))
+
+    def with_sampling_fields(self, **values) -> "Prior":
+        """This prior with other values of its `sampling_fields`.
+
+        Raises:
+            InputError: a value is out of range.
+        """
+        hints = typing.get_type_hints(type(self), include_extras=True)
+        for name, value in values.items():
+            fields.check_value(hints[name], value, name)
+        return self.clone(**values)
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Raises InputError where this prior cannot be sampled so."""

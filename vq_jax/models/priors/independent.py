@@ -28,7 +28,7 @@ class IndependentPrior(Prior):
     def loss(self, codes, labels):
         labels = self.with_dropped_classes(labels)
         loss = -jnp.mean(self.log_prob(codes, labels)) / self.layout.num_tokens
-        return PriorOutput(loss=loss, metrics={"nats_per_token": loss})
+        return PriorOutput(loss=loss, metrics={})
 
     def log_prob(self, codes, labels):
         logits = self.logits[self.class_rows(labels)]

@@ -78,6 +78,9 @@ class MaskGitPrior(Prior):
 
     likelihood: ClassVar = "bound"
     keeps: ClassVar = "any"
+    sampling_fields: ClassVar = (
+        *("num_steps", "sampling_schedule", "order", "choice_temperature"),
+    )
 
     def setup(self):
         check_heads(self.num_heads, self.hidden_dim)

@@ -146,7 +146,7 @@ class NextScalePrior(Prior):
         nats = self._nats(codes, labels, train=True)
         loss = jnp.mean(nats)
         last = jnp.mean(nats[:, -self._areas[-1] :])
-        metrics = {"nats_per_token": loss, "nats_per_token_of_last_scale": last}
+        metrics = {"last_scale_loss": last}
         return PriorOutput(loss=loss, metrics=metrics)
 
     def log_prob(self, codes, labels):

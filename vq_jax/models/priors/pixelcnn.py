@@ -75,10 +75,10 @@ class PixelCnnPrior(Prior):
         nats = self._nats(codes, self.with_dropped_classes(labels), train=True)
         total = sum(jnp.sum(level) for level in nats)
         loss = total / (len(codes) * self.layout.num_tokens)
-        metrics = {"nats_per_token": loss}
+        metrics = {}
         if len(nats) > 1:
             for i, level in enumerate(nats):
-                metrics[f"level_{i}_nats_per_token"] = jnp.mean(level)
+                metrics[f"level_{i}_loss"] = jnp.mean(level)
         return PriorOutput(loss=loss, metrics=metrics)
 
     def log_prob(self, codes, labels):

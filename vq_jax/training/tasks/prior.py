@@ -49,7 +49,7 @@ class PriorTask(Task):
     """A prior over the codes of a tokenizer that stays as it is."""
 
     fields = PriorFields
-    shown = ("train/loss", "train/nats_per_token", "train/code_perplexity")
+    shown = ("train/loss", "train/code_perplexity")
 
     def __init__(self, config: ConfigDict):
         super().__init__(config)
