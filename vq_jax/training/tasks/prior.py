@@ -85,7 +85,9 @@ class PriorTask(Task):
         )
 
     def describe_data(self):
-        _check_classes(self.prior.num_classes, self.data.num_classes())
+        data = self.config.data
+        found = len(self.data.classes(data.train_split))
+        _check_classes(self.prior.num_classes, found)
         return self.data.describe()
 
     def init(self, key):
@@ -102,9 +104,8 @@ class PriorTask(Task):
         )
 
     def init_from_run(self, state, workdir):
-        open_prior(
-            workdir, self.config.tokenizer
-        )  # raises: codes of another mean others
+        # Raises where it is one of another tokenizer, whose codes mean something else.
+        open_prior(workdir, self.config.tokenizer)
         return warm_start.init_from_run(state, workdir, section="config.prior")
 
     @functools.cached_property
