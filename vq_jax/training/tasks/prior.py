@@ -104,7 +104,7 @@ class PriorTask(Task):
         )
 
     def init_from_run(self, state, workdir):
-        # Raises where it is one of another tokenizer, whose codes mean something else.
+        # An error where its tokenizer is another one, whose codes mean other things.
         open_prior(workdir, self.config.tokenizer)
         return warm_start.init_from_run(state, workdir, section="config.prior")
 
