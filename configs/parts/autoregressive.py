@@ -2,6 +2,8 @@
 
 from ml_collections import ConfigDict
 
+from configs.parts.priors import use_family
+
 TRANSFORMER = {
     "num_layers": 12,
     "num_heads": 12,
@@ -18,12 +20,12 @@ def use_autoregressive(config: ConfigDict, **fields) -> None:
         "mlp_multiple_of": 256,
         "class_rotation": "identity",  # or zero, as released LlamaGen weights need
     }
-    _use(config, "autoregressive", own, fields)
+    use_family(config, "autoregressive", {**TRANSFORMER, **own, **fields})
 
 
 def use_gpt(config: ConfigDict, **fields) -> None:
     """taming's, with these fields changed; classes stay as they are."""
-    _use(config, "gpt", {"corruption": 0.0}, fields)
+    use_family(config, "gpt", {**TRANSFORMER, "corruption": 0.0, **fields})
 
 
 def use_random_order(config: ConfigDict, **fields) -> None:
@@ -36,9 +38,4 @@ def use_random_order(config: ConfigDict, **fields) -> None:
         "random_until": config.num_steps // 2,
         "raster_from": config.num_steps * 3 // 4,
     }
-    _use(config, "random_order", own, fields)
-
-
-def _use(config, name, own, fields):
-    kept = {f: config.prior[f] for f in ("num_classes", "class_dropout", "dtype")}
-    config.prior = {"name": name, **kept, **TRANSFORMER, **own, **fields}
+    use_family(config, "random_order", {**TRANSFORMER, **own, **fields})

@@ -2,6 +2,8 @@
 
 from ml_collections import ConfigDict
 
+from configs.parts.priors import use_family
+
 PIXELCNN = {
     "channels": 64,
     "num_layers": 15,
@@ -16,5 +18,4 @@ PIXELCNN = {
 
 def use_pixelcnn(config: ConfigDict, **fields) -> None:
     """One for each level of codes, with these fields changed; classes stay."""
-    kept = {f: config.prior[f] for f in ("num_classes", "class_dropout", "dtype")}
-    config.prior = {"name": "pixelcnn", **kept, **PIXELCNN, **fields}
+    use_family(config, "pixelcnn", {**PIXELCNN, **fields})

@@ -67,6 +67,12 @@ def prior_defaults() -> ConfigDict:
     )
 
 
+def use_family(config: ConfigDict, name: str, fields: dict) -> None:
+    """Another family with these fields; classes and dtype stay as they are."""
+    kept = {f: config.prior[f] for f in ("num_classes", "class_dropout", "dtype")}
+    config.prior = {"name": name, **kept, **fields}
+
+
 def use_fashion_mnist(config: ConfigDict) -> None:
     """All 60,000 images, and their ten classes."""
     config.data.source = "idx:/usr/share/datasets/fashion-mnist"

@@ -29,6 +29,8 @@ SMALL_PRIOR = {
     "num_cond_blocks": 1,
     "num_steps": 4,
     "num_bound_masks": 2,
+    "random_until": 5,
+    "raster_from": 15,
 }
 # The weights of networks are an install of their own, and slow on a CPU.
 SMALL_EVALUATION = {

@@ -1,5 +1,6 @@
 """Temperature, top-k, top-p and guidance against their definitions in NumPy."""
 
+import dataclasses
 import functools
 
 import jax
@@ -61,6 +62,16 @@ def test_of_equal_logits_the_lower_codes_stay():
 def test_rules_that_keep_all_codes_change_no_bit(rules):
     logits = jax.random.normal(jax.random.key(0), (3, 4))
     np.testing.assert_array_equal(tempered(logits, rules), logits)
+
+
+@pytest.mark.parametrize("rules", [Sampling(), Sampling(top_k=3), Sampling(top_p=0.9)])
+def test_no_temperature_is_too_small(rules):
+    """-90 / 1e-37 is -inf in float32, and 90 / 1e-37 would be inf."""
+    logits = jnp.asarray([[-90.0, 80.0, 90.0, 89.0]])
+    cold = dataclasses.replace(rules, temperature=1e-37)
+    np.testing.assert_array_equal(
+        jax.nn.softmax(tempered(logits, cold)), [[0, 0, 1, 0]]
+    )
 
 
 def test_draws_follow_the_law():

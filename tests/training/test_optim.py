@@ -41,10 +41,12 @@ def test_every_optimizer_lowers_a_quadratic(name):
 def test_weight_decay_spares_biases_and_codes():
     config = _config(name="adamw", weight_decay=0.5)
     tx = optim.make_optimizer(config, lambda step: 1.0)
-    params = {name: jnp.ones(3) for name in ("kernel", "bias", "codes")}
+    kernels = ("kernel", "vertical_kernel")  # of a layer with several, by its name
+    params = {name: jnp.ones(3) for name in (*kernels, "bias", "codes")}
     zeros = {name: jnp.zeros(3) for name in params}
     updates, _ = tx.update(zeros, tx.init(params), params)
-    np.testing.assert_allclose(updates["kernel"], -0.5)
+    for name in kernels:
+        np.testing.assert_allclose(updates[name], -0.5)
     for name in ("bias", "codes"):
         np.testing.assert_array_equal(updates[name], 0.0)
 

@@ -35,4 +35,5 @@ CodebookSize = Annotated[int, Range(1, 2**24)]  # float32 counts, exact up to th
 Weight = Annotated[float, Range(0.0)]
 Positive = Annotated[float, Range(1e-6)]
 Fraction = Annotated[float, Range(0.0, 1.0)]
+DropRate = Annotated[float, Range(0.0, 0.99)]  # what is kept is divided by 1 - rate
 Decay = Annotated[float, Range(0.0, 0.999_999)]  # a factor of an average, per step

@@ -24,7 +24,7 @@ from vq_jax.models.priors.autoregressive import AutoregressivePrior
 from vq_jax.models.priors.base import Prior
 from vq_jax.models.priors.gpt import GptPrior
 from vq_jax.models.priors.independent import IndependentPrior
-from vq_jax.models.priors.maskgit import MaskGit
+from vq_jax.models.priors.maskgit import MaskGitPrior
 from vq_jax.models.priors.next_scale import NextScalePrior
 from vq_jax.models.priors.pixelcnn import PixelCnnPrior
 from vq_jax.models.priors.random_order import RandomOrderPrior
@@ -78,8 +78,8 @@ PRIORS = {
     "autoregressive": AutoregressivePrior,
     "gpt": GptPrior,
     "independent": IndependentPrior,
+    "maskgit": MaskGitPrior,
     "next_scale": NextScalePrior,
-    "maskgit": MaskGit,
     "pixelcnn": PixelCnnPrior,
     "random_order": RandomOrderPrior,
 }

@@ -18,7 +18,8 @@ def attend(
     every row of `mask` should be True somewhere.
     """
     # Scaled first: the queries are fewer than the logits.
-    queries = queries * jnp.asarray(queries.shape[-1] ** -0.5, queries.dtype)
+    scaled = queries.astype(jnp.float32) * queries.shape[-1] ** -0.5
+    queries = scaled.astype(queries.dtype)
     logits = jnp.einsum(
         "bhtd,bhsd->bhts", queries, keys, preferred_element_type=jnp.float32
     )

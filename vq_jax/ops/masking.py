@@ -16,10 +16,11 @@ def bound_masks(
 ) -> Bool[Array, "m t"]:
     """Masks for the bound of `any_order_weights`, drawn together so that they differ.
 
-    Each by itself is a mask of a size uniform in 1 … N and, of this size, uniform. The
-    sizes are stratified, one in every 1/num_masks of the range. The masks are windows,
-    one behind the other, of random orders of the tokens: so small masks that follow
-    each other hide different tokens.
+    One of them, taken at random, is a mask of a size uniform in 1 … N and, of this
+    size, uniform; so a mean over them has the expectation of the bound. Sizes are
+    stratified, mask i of m has one from the i-th part of the range. The masks are
+    windows, one behind the other, of random orders of the tokens: so small masks that
+    follow each other hide different tokens.
     """
     size_key, order_key = jax.random.split(key)
     offsets = jax.random.uniform(size_key, (num_masks,))

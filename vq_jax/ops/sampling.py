@@ -82,7 +82,10 @@ def tempered(logits: Float[Array, "*b k"], sampling: Sampling) -> Float[Array, "
     logits = logits.astype(jnp.float32)
     if sampling.temperature == 0.0:
         return _keep_largest(logits, 1)
-    logits = logits / sampling.temperature
+    if sampling.temperature != 1.0:
+        # The largest becomes 0, so that no temperature makes it infinite.
+        logits = logits - jnp.max(logits, axis=-1, keepdims=True)
+        logits = logits / sampling.temperature
     if 0 < sampling.top_k < logits.shape[-1]:
         logits = _keep_largest(logits, sampling.top_k)
     return logits if sampling.top_p == 1.0 else _keep_mass(logits, sampling.top_p)

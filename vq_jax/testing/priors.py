@@ -10,11 +10,10 @@ from ml_collections import ConfigDict
 
 from vq_jax.config.tables import from_table
 from vq_jax.models.build import PRIORS, build_quantizer
-from vq_jax.models.priors.base import STREAMS, TOKENIZER, Prior
+from vq_jax.models.priors.base import STREAMS, TOKENIZER, Prior, initial_params
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.ops.token_layout import TokenLayout
 
-# Each family with choices of its options: the contract tests run over all of them.
 TRANSFORMER = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16}
 NEXT_SCALE = {"name": "next_scale", **TRANSFORMER, "mlp_ratio": 2.0}
 MASKGIT = {
@@ -25,6 +24,7 @@ MASKGIT = {
     "num_steps": 3,
     **TRANSFORMER,
 }
+# Each family with choices of its options: the contract tests run over all of them.
 TINY = {
     "autoregressive": {"name": "autoregressive", "mlp_multiple_of": 8, **TRANSFORMER},
     "gpt": {"name": "gpt", **TRANSFORMER, "num_layers": 1},
@@ -94,17 +94,14 @@ def variables(prior: Prior, seed: int = 0, *, random: float = 0.0) -> dict:
     """
     tokenizer = tokenizer_variables(prior)
     names = ("params", *STREAMS)
-    rngs = dict(zip(names, jax.random.split(jax.random.key(seed), 4), strict=True))
-    codes = jnp.zeros((1, *prior.layout.shape), jnp.int32)
-    labels = jnp.zeros(1, jnp.int32)
+    keys = jax.random.split(jax.random.key(seed), len(names))
     # Compiled as one program, which takes less time than operation by operation.
-    make = functools.partial(prior.apply, method="loss", mutable=["params"])
-    _, made = jax.jit(lambda given, rngs: make(given, codes, labels, rngs=rngs))(
-        tokenizer, rngs
+    made = jax.jit(functools.partial(initial_params, prior))(
+        dict(zip(names, keys, strict=True)), tokenizer.get(TOKENIZER, {})
     )
     if random:
         made = _with_noise(made, jax.random.key(seed + 1), random)
-    return {**made, **tokenizer}
+    return {"params": made, **tokenizer}
 
 
 def tokenizer_variables(prior: Prior) -> dict:

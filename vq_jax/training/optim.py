@@ -138,6 +138,6 @@ def make_optimizer(
 
 def _is_kernel(params):
     def last_name(path, _):
-        return path[-1].key == "kernel"
+        return path[-1].key.endswith("kernel")
 
     return jax.tree_util.tree_map_with_path(last_name, params)

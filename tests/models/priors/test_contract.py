@@ -32,6 +32,8 @@ EXACT = [
 LEARNING = [pair for pair in CASES if pair[1] == "grid" and pair[0] != "independent"]
 # Families that draw the order of positions, so that cold samples differ, too.
 ORDER_IS_DRAWN = ("maskgit",)
+# Of random parameters, where others would leave one likely grid.
+DEVIATION = {"next_scale": 0.4, "next_scale_shared": 0.4}
 NUM_SAMPLES = 20_000
 PLAIN = Sampling()
 
@@ -74,7 +76,7 @@ def _loss(prior, variables, codes, labels):
 def _random(case, layout, **fields):
     """A prior whose parameters are all random, so that no law is uniform."""
     prior = _build(case, layout, **fields)
-    return prior, priors.variables(prior, random=0.7)
+    return prior, priors.variables(prior, random=DEVIATION.get(case, 0.7))
 
 
 def _p_value(counts, law):

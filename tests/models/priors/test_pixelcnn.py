@@ -38,7 +38,7 @@ def _random(layout, **fields):
 @functools.partial(jax.jit, static_argnums=0)
 def _logits(prior, variables, codes, labels):
     """Of all codes in their order, [b, t, k]."""
-    levels = prior.apply(variables, codes, labels, method="logits")
+    levels = prior.apply(variables, codes, labels, train=False, method="logits")
     rows = [level.reshape(len(codes), -1, level.shape[-1]) for level in levels]
     return jnp.concatenate(rows, axis=1)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vq_jax import InputError
 from vq_jax.models.priors.base import PROGRESS, STREAMS, Known
 from vq_jax.models.priors.causal import permuted, unpermuted
 from vq_jax.ops.sampling import Sampling
@@ -78,6 +79,12 @@ def test_the_share_of_random_orders_falls_linearly(step, share):
     expected = np.full(6, share / 6)
     expected[0] += 1 - share
     np.testing.assert_allclose(firsts, expected, atol=0.015)
+
+
+def test_random_orders_that_end_before_they_become_fewer_are_an_error():
+    fields = {"random_until": 20, "raster_from": 10}
+    with pytest.raises(InputError, match="random_until=20 must not come after"):
+        priors.variables(priors.build("random_order", GRID, **fields))
 
 
 def test_permuting_is_undone():

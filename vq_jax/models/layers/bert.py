@@ -5,8 +5,6 @@ from typing import Literal
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.errors import InputError
-
 
 def normal_init():
     """The initialiser of BERT's kernels and embeddings."""
@@ -27,9 +25,6 @@ class BertBlock(nn.Module):
         dropout: fraction of the channels that a branch adds which are set to 0.
         attention_dropout: the same of attention weights, of each head and position.
         dtype: of the computation.
-
-    Raises:
-        InputError: the heads do not divide the channels.
     """
 
     num_heads: int
@@ -53,11 +48,6 @@ class BertBlock(nn.Module):
         return x
 
     def _attention(self, x, train):
-        channels = x.shape[-1]
-        if channels % self.num_heads:
-            raise InputError(
-                f"num_heads={self.num_heads} must divide hidden_dim={channels}."
-            )
         return nn.MultiHeadDotProductAttention(
             self.num_heads,
             dtype=self.dtype,

@@ -66,15 +66,15 @@ class CausalTransformer(nn.Module):
     """Embeddings of a sequence to the logits of what follows each of its positions.
 
     Attributes:
-        make_block: makes a block of this name.
-        make_norm: makes a norm of this name.
+        make_block: makes a block.
+        make_norm: makes a norm, of a name where it is given one.
         head: from channels to logits.
         num_layers: number of blocks.
         remat: compute the activations inside of blocks again in the backward pass,
             which needs less memory and a third more time.
     """
 
-    make_block: Callable[..., Block]
+    make_block: Callable[[], Block]
     make_norm: Callable[..., nn.Module]
     head: LogitHead
     num_layers: int

@@ -35,7 +35,7 @@ class GatedLayer(nn.Module):
     channels: ranges.Width
     kernel_size: ranges.Width
     first: bool = False
-    dropout: ranges.Fraction = 0.0
+    dropout: ranges.DropRate = 0.0
     dtype: str = "float32"
 
     def setup(self):

@@ -75,8 +75,8 @@ class MaskedTransformer(nn.Module):
     def _logits(self, x, codes: nn.Embed):
         if self.head == "linear":
             zeros = nn.initializers.zeros
-            head = nn.Dense(self.codebook_size, dtype=self.dtype, kernel_init=zeros)
-            return head(x).astype(jnp.float32)
+            head = nn.Dense(self.codebook_size, dtype="float32", kernel_init=zeros)
+            return head(x)
         x = nn.Dense(
             self.hidden_dim,
             dtype=self.dtype,
@@ -87,7 +87,10 @@ class MaskedTransformer(nn.Module):
         bias = self.param(
             "head_bias", nn.initializers.zeros, (1, 1, self.codebook_size)
         )
-        return codes.attend(x)[..., : self.codebook_size].astype(jnp.float32) + bias
+        kernel = codes.embedding[: self.codebook_size].astype(self.dtype)
+        # Summed in float32: logits that are rounded to bfloat16 are no longer a law.
+        logits = jnp.matmul(x, kernel.T, preferred_element_type=jnp.float32)
+        return logits + bias
 
     def _block(self, name: str):
         return BertBlock(

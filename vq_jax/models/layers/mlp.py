@@ -33,17 +33,13 @@ class SwiGlu(nn.Module):
 
 
 class Mlp(nn.Module):
-    """W₂ GELU(W₁x + b₁) + b₂, with `expansion` · d hidden channels.
+    """W₂ GELU(W₁x + b₁) + b₂, with the exact GELU (1606.08415) and 4 · d channels.
 
     Attributes:
-        expansion: hidden channels over channels.
-        approximate: tanh instead of the exact GELU (1606.08415).
         stddev: of the normal initialisation; biases start at 0.
         dtype: of the computation; parameters are float32.
     """
 
-    expansion: int = 4
-    approximate: bool = False
     stddev: float = 0.02
     dtype: str = "float32"
 
@@ -53,6 +49,6 @@ class Mlp(nn.Module):
             init = nn.initializers.normal(self.stddev)
             return nn.Dense(features, kernel_init=init, dtype=self.dtype, name=name)
 
-        hidden = dense(self.expansion * x.shape[-1], "in")(x)
-        hidden = jax.nn.gelu(hidden, approximate=self.approximate)
+        hidden = dense(4 * x.shape[-1], "in")(x)
+        hidden = jax.nn.gelu(hidden, approximate=False)
         return dense(x.shape[-1], "out")(hidden)

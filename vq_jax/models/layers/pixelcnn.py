@@ -40,7 +40,7 @@ class GatedPixelCnn(nn.Module):
     first_kernel_size: ranges.Width
     kernel_size: ranges.Width
     head_dim: ranges.Width
-    dropout: ranges.Fraction = 0.0
+    dropout: ranges.DropRate = 0.0
     remat: bool = False
     dtype: str = "float32"
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -205,7 +205,7 @@ class ResnetLevels(nn.Module):
     features_dim: ranges.Width = 256
     shortcut: Shortcut = "input"
     use_bias: bool = True
-    dropout: Annotated[float, ranges.Range(0.0, 0.99)] = 0.0
+    dropout: ranges.DropRate = 0.0
     num_groups: ranges.Width = 32
     dtype: str = "float32"
 

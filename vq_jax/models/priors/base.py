@@ -45,8 +45,8 @@ class Known:
 
     codes: Leaf  # int32 [b, *tokens]
     mask: Leaf  # bool [b, *tokens]: True where the code is kept
-    # So many codes at the start of the sequence are kept in all rows: a number that is
-    # known before compilation, for families that can read them in one pass.
+    # So many codes at the start of the sequence are kept in all rows, as `mask` says,
+    # too: known before compilation, so that `CausalPrior` reads them in one pass.
     prefix: int = struct.field(pytree_node=False, default=0)
 
 
@@ -141,6 +141,15 @@ class Prior(nn.Module):
                 "without classes; train with config.prior.num_classes and "
                 "config.prior.class_dropout above 0, or set guidance to 1."
             )
+
+
+def check_heads(num_heads: int, hidden_dim: int) -> None:
+    """Raises InputError where attention heads do not divide the channels."""
+    if hidden_dim % num_heads:
+        raise InputError(
+            f"config.prior.num_heads={num_heads} must divide "
+            f"config.prior.hidden_dim={hidden_dim}."
+        )
 
 
 def initial_params(

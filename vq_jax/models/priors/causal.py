@@ -10,7 +10,6 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, Shaped
 
 from vq_jax.config import ranges
-from vq_jax.errors import InputError
 from vq_jax.models.layers.causal_attention import (
     CausalAttention,
     KeyValueCache,
@@ -22,7 +21,7 @@ from vq_jax.models.layers.causal_transformer import (
     CausalTransformer,
     LogitHead,
 )
-from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput
+from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput, check_heads
 from vq_jax.ops import cross_entropy, row_keys
 from vq_jax.ops.rotary import Rotation
 from vq_jax.ops.sampling import Sampling, draw, guided
@@ -58,8 +57,8 @@ class CausalPrior(Prior):
     num_layers: ranges.Repeats = 12
     num_heads: ranges.Count = 12
     hidden_dim: ranges.Width = 768
-    dropout: ranges.Fraction = 0.0
-    token_dropout: ranges.Fraction = 0.0
+    dropout: ranges.DropRate = 0.0
+    token_dropout: ranges.DropRate = 0.0
     remat: bool = False
 
     use_bias: ClassVar[bool] = False
@@ -68,11 +67,7 @@ class CausalPrior(Prior):
     """Of the initial logits' map; with 0 all codes are equally likely at first."""
 
     def setup(self):
-        if self.hidden_dim % self.num_heads:
-            raise InputError(
-                f"config.prior.num_heads={self.num_heads} must divide "
-                f"config.prior.hidden_dim={self.hidden_dim}."
-            )
+        check_heads(self.num_heads, self.hidden_dim)
         self.classes = self._table("classes", self.num_classes + 1)
         self.tokens = self._table("tokens", self.layout.codebook_size)
         self.drop_tokens = nn.Dropout(self.token_dropout)

@@ -9,13 +9,18 @@ from jaxtyping import Array, Int
 
 from vq_jax.config import ranges
 from vq_jax.models.layers.masked_transformer import MaskedTransformer
-from vq_jax.models.priors.base import Known, Prior, PriorOutput
-from vq_jax.ops import cross_entropy, mask_schedules, masking, unmasking
-from vq_jax.ops.row_keys import folded
+from vq_jax.models.priors.base import Known, Prior, PriorOutput, check_heads
+from vq_jax.ops import (
+    cross_entropy,
+    mask_schedules,
+    masking,
+    row_keys,
+    unmasking,
+)
 from vq_jax.ops.sampling import Sampling, draw, guided
 
 
-class MaskGit(Prior):
+class MaskGitPrior(Prior):
     """Codes of an image, in any order and several at a time (MaskGIT, 2202.04200).
 
     A training pass masks ⌈γ(r) N⌉ random tokens of an image, r uniform in [0, 1), and
@@ -52,14 +57,14 @@ class MaskGit(Prior):
         choice_temperature: of "confidence"; 0 is no noise.
     """
 
-    num_layers: ranges.Depth = 6
+    num_layers: ranges.Repeats = 6
     hidden_dim: ranges.Width = 128
-    num_heads: ranges.Repeats = 4
+    num_heads: ranges.Count = 4
     mlp_dim: ranges.Width = 512
     norm: Literal["post", "pre"] = "pre"
     norm_epsilon: Annotated[float, ranges.Range(0.0, 1.0)] = 1e-6
-    dropout: Annotated[float, ranges.Range(0.0, 0.99)] = 0.1
-    attention_dropout: Annotated[float, ranges.Range(0.0, 0.99)] = 0.0
+    dropout: ranges.DropRate = 0.1
+    attention_dropout: ranges.DropRate = 0.0
     head: Literal["linear", "tied"] = "linear"
     remat: bool = False
     mask_schedule: Literal[mask_schedules.SCHEDULES] = "cosine"
@@ -75,6 +80,7 @@ class MaskGit(Prior):
     keeps: ClassVar = "any"
 
     def setup(self):
+        check_heads(self.num_heads, self.hidden_dim)
         self.transformer = MaskedTransformer(
             codebook_size=self.layout.codebook_size,
             num_classes=self.num_classes + 1,
@@ -144,18 +150,18 @@ class MaskGit(Prior):
         fixed = None
         if self.order != "confidence":
             fixed = unmasking.fixed_priorities(
-                self.order, folded(keys, 0), self.layout.grids
+                self.order, row_keys.folded(keys, 0), self.layout.grids
             )
 
         def step(tokens, at):
             masked = tokens == size
-            step_keys = folded(keys, 1 + at["step"])
+            step_keys = row_keys.folded(keys, 1 + at["step"])
             logits = predict(tokens, at["guidance"])
-            codes = draw(folded(step_keys, 0), logits, sampling)
+            codes = draw(row_keys.folded(step_keys, 0), logits, sampling)
             priorities = fixed
             if fixed is None:
                 priorities = unmasking.confidence(
-                    folded(step_keys, 1), logits, codes, at["temperature"]
+                    row_keys.folded(step_keys, 1), logits, codes, at["temperature"]
                 )
             stay = unmasking.still_masked(masked, priorities, at["remaining"])
             tokens = jnp.where(stay, size, jnp.where(masked, codes, tokens))

@@ -2,9 +2,7 @@
 
 import functools
 import math
-from typing import Annotated
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
@@ -23,10 +21,11 @@ from vq_jax.models.priors.base import (
     Known,
     Prior,
     PriorOutput,
+    check_heads,
 )
 from vq_jax.models.quantizers.base import Quantizer
 from vq_jax.models.quantizers.multi_scale import MultiScaleQuantizer
-from vq_jax.ops import block_causal, cross_entropy
+from vq_jax.ops import block_causal, cross_entropy, row_keys
 from vq_jax.ops.sampling import Sampling, draw, guided
 from vq_jax.typing import Leaf
 
@@ -76,11 +75,11 @@ class NextScalePrior(Prior):
 
     quantizer: Quantizer = None
 
-    num_layers: Annotated[int, ranges.Range(1, 64)] = 16
+    num_layers: ranges.Repeats = 16
     num_heads: ranges.Count = 16
     hidden_dim: ranges.Width = 1024
     mlp_ratio: ranges.Positive = 4.0
-    drop_path: Annotated[float, ranges.Range(0.0, 0.99)] = 0.0
+    drop_path: ranges.DropRate = 0.0
     unit_attention: bool = True
     shared_adaln: bool = False
     initial_gain: ranges.Weight = 1e-3
@@ -101,11 +100,7 @@ class NextScalePrior(Prior):
         return {"quantizer": quantizer}
 
     def setup(self):
-        if self.hidden_dim % self.num_heads:
-            raise InputError(
-                f"config.prior.num_heads={self.num_heads} must divide "
-                f"config.prior.hidden_dim={self.hidden_dim}."
-            )
+        check_heads(self.num_heads, self.hidden_dim)
         std = math.sqrt(1 / (3 * self.hidden_dim))
         normal = nn.initializers.normal(std)
         dense = functools.partial(nn.Dense, kernel_init=normal, dtype=self.dtype)
@@ -165,8 +160,7 @@ class NextScalePrior(Prior):
             logits, grids = self.predict(grids, number)
             if sampling.is_guided:
                 logits = guided(*jnp.split(logits, 2), scale)
-            fold = functools.partial(jax.random.fold_in, data=number)
-            codes = draw(jax.vmap(fold)(keys), logits, sampling)
+            codes = draw(row_keys.folded(keys, number), logits, sampling)
             if known is not None:
                 here = slice(first, first + codes.shape[1])
                 codes = jnp.where(known.mask[:, here], known.codes[:, here], codes)

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
@@ -10,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from vq_jax.config import ranges
 from vq_jax.models.layers.pixelcnn import Choose, CoarserCodes, GatedPixelCnn
 from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput
-from vq_jax.ops import cross_entropy
+from vq_jax.ops import cross_entropy, row_keys
 from vq_jax.ops.sampling import Sampling, draw, guided
 from vq_jax.ops.token_layout import Codes
 
@@ -43,7 +42,7 @@ class PixelCnnPrior(Prior):
     kernel_size: KernelSize = 3
     head_dim: ranges.Width = 512
     num_cond_blocks: ranges.Depth = 3
-    dropout: ranges.Fraction = 0.0
+    dropout: ranges.DropRate = 0.0
     remat: bool = False
 
     def setup(self):
@@ -87,7 +86,7 @@ class PixelCnnPrior(Prior):
         return -sum(jnp.sum(level, axis=(1, 2)) for level in nats)
 
     def logits(
-        self, codes: Codes, labels: Int[Array, "b"], *, train: bool = False
+        self, codes: Codes, labels: Int[Array, "b"], *, train: bool
     ) -> list[Float[Array, "b _ _ k"]]:
         """float32 logits of every code given those before it, level by level."""
         grids = self.layout.to_grids(codes)
@@ -127,14 +126,13 @@ class PixelCnnPrior(Prior):
         scales = jnp.asarray(sampling.scales(self.layout.num_tokens))
         if known is not None:
             kept = self.layout.to_sequence(known.codes)
-            mask = self.layout.to_sequence(known.mask.astype(jnp.int32)) > 0
+            mask = self.layout.to_sequence(known.mask)
 
         def choose(logits, number):
             number = number + first
             if sampling.is_guided:
                 logits = guided(*jnp.split(logits, 2), scales[number])
-            fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
-            codes = draw(fold(keys, number), logits, sampling)
+            codes = draw(row_keys.folded(keys, number), logits, sampling)
             if known is not None:
                 codes = jnp.where(mask[:, number], kept[:, number], codes)
             return jnp.concatenate([codes, codes]) if sampling.is_guided else codes

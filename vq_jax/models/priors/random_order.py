@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from vq_jax.config import ranges
+from vq_jax.errors import InputError
 from vq_jax.models.priors.gpt import GptPrior
 
 
@@ -25,8 +26,8 @@ class RandomOrderPrior(GptPrior):
     shifts that follow from the class.
 
     Attributes:
-        random_until: step.
-        raster_from: step.
+        random_until: the step from which r falls.
+        raster_from: the step from which it is 0; with 0 all steps are in raster order.
     """
 
     random_until: ranges.Steps = 0
@@ -36,6 +37,12 @@ class RandomOrderPrior(GptPrior):
 
     def setup(self):
         super().setup()
+        if self.random_until > self.raster_from:
+            raise InputError(
+                f"config.prior.random_until={self.random_until} must not come after "
+                f"config.prior.raster_from={self.raster_from}: random orders become "
+                "fewer between the two."
+            )
         self.targets = self._table("targets", self._length, stddev=0.0)
 
     @property
