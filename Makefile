@@ -10,7 +10,8 @@ quickstart: $(VENV)/.installed
 	$(BIN)/vq-jax evaluate --workdir=$(RUN)
 	$(BIN)/vq-jax reconstruct --workdir=$(RUN) --images=photos --out=$(RUN)/photos --compare
 
-# From the images of Fashion-MNIST to samples of each prior; docs/priors.md has the times.
+# From the images of Fashion-MNIST to a tokenizer, its codes, and a run of each prior with
+# its evaluations and samples; docs/priors.md has the times.
 FASHION := runs/fashion_mnist
 fashion-mnist: $(VENV)/.installed-test
 	$(BIN)/python train.py --config=configs/vqvae_fashion_mnist.py --workdir=$(FASHION)/tokenizer

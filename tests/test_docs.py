@@ -41,30 +41,48 @@ def test_every_command_is_known():
             assert set(words[1:]) <= set(targets), words
 
 
+@pytest.fixture(scope="module")
+def prior(call, trained, tmp_path_factory):
+    """The workdir of a finished smoke run of a prior over the codes of `trained`."""
+    workdir = tmp_path_factory.mktemp("prior")
+    code, printed = call(
+        "train",
+        "--config=configs/ar_photos.py:smoke",
+        f"--config.tokenizer={trained}",
+        f"--workdir={workdir}",
+    )
+    assert code == 0, printed
+    return workdir
+
+
 @pytest.mark.parametrize("words", list(_programs()), ids=" ".join)
-def test_the_command_runs(words, call, trained, tmp_path):
-    # The smoke variant, in folders of the test's own; `trained` for later commands.
+def test_the_command_runs(words, call, trained, prior, tmp_path):
+    # The smoke variant, in folders of the test's own; `trained` and `prior` for later
+    # commands.
     smoke = []
     for word in words:
         word = re.sub(r"^(--config=configs/\w+\.py)$", r"\1:smoke", word)
         if word.startswith("--configs="):
             word = re.sub(r"(configs/\w+\.py):", r"\1:smoke,", word)
             word = re.sub(r"(configs/\w+\.py)(?!:)", r"\1:smoke", word)
-        word = re.sub(r"^(--config.init_from)=.*", rf"\1={trained}", word)
+        word = re.sub(r"^(--config.(?:init_from|tokenizer))=.*", rf"\1={trained}", word)
         word = re.sub(r"^--seeds=.*", "--seeds=0", word)
         word = re.sub(r"^--out=.*", f"--out={tmp_path / 'out'}", word)
         trains = words[0] in ("train", "compare")
-        workdir = tmp_path / "run" if trains else trained
+        finished = prior if words[0] == "sample" else trained
+        workdir = tmp_path / "run" if trains else finished
         smoke.append(re.sub(r"^--workdir=.*", f"--workdir={workdir}", word))
     code, printed = call(*smoke)
     assert code == 0, printed
 
 
-def test_the_python_runs(trained):
-    (code,) = PYTHON.findall(README)
+def test_the_python_runs(trained, prior):
     names = {}
-    exec(code.replace("runs/quickstart", str(trained)), names)
+    for code in PYTHON.findall(README):
+        code = code.replace("runs/quickstart", str(trained))
+        exec(code.replace("runs/ar_photos", str(prior)), names)
     assert names["recons"].shape == names["images"].shape
+    assert names["nats"].shape == names["samples"].shape[:1]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

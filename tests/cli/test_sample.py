@@ -85,6 +85,7 @@ def test_labels_are_written_where_there_are_any(call, workdir, tmp_path, flag, l
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
+        ("--label=", "--label= is empty; name a class, all or none."),
         ("--label=3", "--label=3: the prior has classes 0 to 2."),
         ("--label=hat", "--label='hat' is no class of the training data, which have "),
         ("--temperature=-1", "--temperature=-1.0 must be in [0.0, "),

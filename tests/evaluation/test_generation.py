@@ -72,10 +72,10 @@ def test_it_is_the_distance_of_samples_from_real_images(judged, tiny_prior):
     assert found["frechet_lite0_32_low"] < wanted < found["frechet_lite0_32_high"]
 
 
-def test_the_floor_of_the_same_images_is_0(judged, tiny_prior):
+def test_images_are_no_floor_of_themselves(judged, tiny_prior):
     found = report(tiny_prior, subject_fields={"split": "train"}, num_images=30)
     assert found["num_generated"] == 30
-    assert abs(found["frechet_lite0_32_floor"]) < 1e-8
+    assert not any(name.endswith("_floor") for name in found)
     assert found["frechet_lite0_32"] > 0.1
     assert found["frechet_lite0_32_ceiling"] > 0.1
 

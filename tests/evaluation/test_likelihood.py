@@ -6,6 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from vq_jax import sharding
+from vq_jax.errors import InputError
 from vq_jax.evaluation.likelihood import Likelihood
 from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.models.build import build_prior
@@ -88,6 +89,17 @@ def test_it_is_the_definition_over_all_images_and_no_padding(quantizer):
     assert found["uniform_bits_per_pixel"] == pytest.approx(bits)
     gap = found["nats_per_token"] - found["train_nats_per_token"]
     assert found["gap_nats_per_token"] == pytest.approx(gap)
+
+
+def test_labels_that_the_prior_has_not_learnt_are_refused():
+    few = _likelihood("vq", num_classes=1)
+    with pytest.raises(InputError, match=r"'test' has 2 classes, .* prior learnt 1"):
+        _measured(few, np.zeros((2, 16, K), "f4"))
+    unlabelled = _likelihood("vq", class_dropout=0.0)
+    unlabelled.subject.code_data.splits["test"][1][:] = -1
+    unlabelled.subject.code_data.splits["train"][1][:] = -1
+    with pytest.raises(InputError, match=r"'test' has no classes, .*dropout=0\)"):
+        _measured(unlabelled, np.zeros((3, 16, K), "f4"))
 
 
 def test_a_bound_is_called_one(monkeypatch):

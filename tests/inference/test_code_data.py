@@ -132,7 +132,7 @@ def test_saved_codes_say_what_they_are(codes, tokenizer):
     train, test = data.describe().splitlines()
     assert train.startswith(f"codes:{codes}/train: ")
     assert test.endswith("images, the 16x16 pixels in the centre of each image")
-    assert data.num_classes() == 2
+    assert len(data.classes("train")) == 2
     assert not data.nets
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from vq_jax.cli import arguments, exits
 from vq_jax.config.checks import check_range
+from vq_jax.errors import InputError
 
 FLAGS = {
     r"config\.tokenizer": "--tokenizer",
@@ -40,8 +41,9 @@ def main(argv: Sequence[str]) -> None:
     text = "number of images; default: 64"
     parser.add_argument("--num", type=int, default=64, help=text)
     text = (
-        "a class by number or name; several in turn, as 3,5; all: each in turn, so "
-        "that there are equally many; none. Default: all, where the prior has classes"
+        "a class by number or name, digits being a number; several in turn, as 3,5; "
+        "all: each in turn, so that there are equally many; none. Default: all, where "
+        "the prior has classes"
     )
     parser.add_argument("--label", type=arguments.words, help=text)
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
@@ -85,6 +87,8 @@ def _sample(args) -> None:
 
 def _labels(words: list[str] | None, count: int):
     """What `sample_codes` takes as labels."""
+    if words == []:
+        raise InputError("--label= is empty; name a class, all or none.")
     if words is None or len(words) == 1:
         return words and words[0]
     return [words[i % len(words)] for i in range(count)]

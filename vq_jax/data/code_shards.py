@@ -154,9 +154,16 @@ class Shard:
         return rows
 
     def skipped(self) -> list[str]:
-        """Messages about images that are left out."""
+        """Messages about images that are left out.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         path = self.folder / SKIPPED
-        return json.loads(path.read_bytes()) if path.exists() else []
+        try:
+            return json.loads(path.read_bytes()) if path.exists() else []
+        except ValueError as error:
+            raise damaged(path, error) from error
 
     def _check_rows(self, codes: np.ndarray) -> None:
         """Raises InputError where the files are not of as many images."""

@@ -34,7 +34,7 @@ class Generation(Evaluation):
     * …_low, …_high: 95 % interval, from resampling the images on both sides. The bias
       of a Fréchet distance at few images is not in it.
     * …_floor: of real training images, in the samples' place: no prior can be expected
-      to be lower.
+      to be lower. The training split has none: it would be its own images, at 0.
     * …_ceiling: of the held-out images through the tokenizer: what a perfect prior over
       its codes would come to.
 
@@ -82,11 +82,9 @@ class Generation(Evaluation):
         count, split = self._count, subject.split
         labels = balanced_labels(count, subject.model.num_classes)
         recons = images.reconstructions(variables, images.real(split, count))
-        sets = {
-            "": images.samples(variables, labels),
-            "_ceiling": recons,
-            "_floor": images.real(subject.data.train_split, count),
-        }
+        sets = {"": images.samples(variables, labels), "_ceiling": recons}
+        if split != subject.data.train_split:
+            sets["_floor"] = images.real(subject.data.train_split, count)
         real = self._features(judges, images.real(split, count))
         found = {k: self._features(judges, batches) for k, batches in sets.items()}
         return Report(self._metrics(real, found))

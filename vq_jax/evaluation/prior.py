@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import jax
 
 from vq_jax import sharding
+from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Subject
 from vq_jax.inference.code_data import CodeData
 from vq_jax.inference.load import SavedTokenizer
@@ -37,9 +38,26 @@ class PriorSubject(Subject):
     def code_batches(
         self, split: str, batch_size: int, *, limit: int | None = None
     ) -> Iterator[dict[str, jax.Array]]:
-        """What `code_data.codes` takes, with "label" and "mask"; global arrays."""
+        """What `code_data.codes` takes, with "label" and "mask"; global arrays.
+
+        Raises:
+            InputError: the split has labels that the prior does not know, or none where
+                it knows images of a class only.
+        """
+        self._check_labels(split)
         batches = self.code_data.eval_batches(split, batch_size=batch_size, limit=limit)
         return (sharding.global_batch(batch, self.mesh) for batch in batches)
+
+    def _check_labels(self, split: str) -> None:
+        known, found = self.model.num_classes, len(self.code_data.classes(split))
+        # Of idx files the classes are the labels that occur, so there may be fewer.
+        if known and (found > known or not (found or self.model.class_dropout)):
+            raise InputError(
+                f"config.data.source={self.data.source!r}: split {split!r} has "
+                f"{found or 'no'} classes, and the prior learnt {known} "
+                f"(config.prior.class_dropout={self.model.class_dropout:g}); evaluate "
+                "images whose classes are those of its training."
+            )
 
     def variables(self, variables: Variables, nets: Mapping) -> Variables:
         """All that the prior is applied with."""

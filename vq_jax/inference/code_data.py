@@ -5,7 +5,7 @@ Both kinds give batches of NumPy arrays, and turn a batch into codes under `jax.
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import grain
 import jax
@@ -64,16 +64,22 @@ class CodeData(abc.ABC):
         """The codes of a batch, int32 [b, *tokens]; pure."""
 
     @abc.abstractmethod
-    def num_classes(self) -> int:
-        """Number of classes of the training split; 0 where it has no labels."""
+    def classes(self, split: str) -> Sequence[str]:
+        """Names of the labels 0, 1, … of a split; empty where it has none."""
 
     @abc.abstractmethod
     def describe(self) -> str:
         """The data in a line or two; opens and checks them."""
 
 
+@dataclasses.dataclass(frozen=True)
 class OnlineCodes(CodeData):
     """Images, encoded in each step: new crops and mirror images in every epoch."""
+
+    # By split; a folder would be listed anew at every evaluation.
+    _classes: dict[str, Sequence[str]] = dataclasses.field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def nets(self):
@@ -108,9 +114,11 @@ class OnlineCodes(CodeData):
     def codes(self, batch, nets):
         return encode(self.tokenizer.model, nets[TOKENIZER], batch["image"])
 
-    def num_classes(self):
-        records = pipeline.open_records(self.data, self.data.train_split)
-        return len(records.source.classes)
+    def classes(self, split):
+        if split not in self._classes:
+            source = pipeline.open_records(self.data, split).source
+            self._classes[split] = source.classes
+        return self._classes[split]
 
     def describe(self):
         return f"{pipeline.describe(self.data)}\nencoded in each step"
@@ -161,8 +169,8 @@ class SavedCodes(CodeData):
     def codes(self, batch, nets):
         return batch["codes"]
 
-    def num_classes(self):
-        return len(self._source(self.data.train_split).card["classes"])
+    def classes(self, split):
+        return self._source(split).card["classes"]
 
     def describe(self):
         self._check()

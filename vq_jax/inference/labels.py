@@ -49,7 +49,8 @@ def each_label(
     wanted: Each, prior: Prior, classes: Callable[[], Sequence[str]]
 ) -> Int[np.ndarray, "n"]:
     """Labels of classes by number, by name, or NONE; errors as above."""
-    wanted = wanted.tolist() if isinstance(wanted, np.ndarray) else wanted
+    # Arrays of JAX, too, whose elements are no integers.
+    wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted
     found = {label: _label(label, prior, classes) for label in set(wanted)}
     return np.asarray([found[label] for label in wanted], np.int32)
 

@@ -73,7 +73,9 @@ def train(config: ConfigDict, workdir: epath.PathLike, console: Console) -> int:
             batch_size=config.batch_size,
             shown=setup.task.shown,
         )
-        nets = jax.device_put(nets, sharding.replicated(setup.mesh))
+        # By way of the host: what lies on a device of one process cannot be put onto
+        # those of all, and a tokenizer's variables do.
+        nets = jax.device_put(jax.device_get(nets), sharding.replicated(setup.mesh))
         run = _Run(setup, nets, reporter, checkpointer, batches)
         step, signal = run.train_from(state, pending)
     if step == config.num_steps:

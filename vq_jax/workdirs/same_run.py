@@ -9,8 +9,9 @@ from vq_jax.config import paths
 from vq_jax.errors import InputError
 
 # What may differ between a run and its resumption: none changes a stored array, and all
-# but num_steps, mesh and usage_window leave every later number as it was. A tokenizer
-# may have moved: it is known by its digest.
+# but num_steps, mesh and usage_window leave every later number of training as it was
+# (evaluations and sampling decide what evaluations measure). A tokenizer may have
+# moved: it is known by its digest.
 FREE_FIELDS = (
     "num_steps",
     "mesh",
@@ -54,7 +55,8 @@ def check_origin(
             raise InputError(
                 f"{where} was made with another {name} than that of config.{name}: "
                 f"there {card.get(name, 'none')}, here {digest}. Name the {name} that "
-                "it was made with, or train anew in another --workdir."
+                "it was made with (trained further it is another one), or train anew "
+                "in another --workdir."
             )
 
 

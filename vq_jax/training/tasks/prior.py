@@ -85,7 +85,9 @@ class PriorTask(Task):
         )
 
     def describe_data(self):
-        _check_classes(self.prior.num_classes, self.data.num_classes())
+        data = self.config.data
+        found = len(self.data.classes(data.train_split))
+        _check_classes(self.prior.num_classes, found)
         return self.data.describe()
 
     def init(self, key):
