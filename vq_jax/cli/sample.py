@@ -29,6 +29,9 @@ SETTINGS = {
     "guidance": (float, "classifier-free, in LlamaGen's convention; 1 is none"),
     "guidance_schedule": (str, "constant, linear or cosine, from 1 to the above"),
     "guidance_power": (float, "of the cosine schedule"),
+    "num_steps": (int, "of MaskGIT"),
+    "order": (str, "in which MaskGIT settles codes: confidence, random, halton, …"),
+    "choice_temperature": (float, "of MaskGIT's order by confidence"),
 }
 
 
@@ -119,9 +122,14 @@ def _card(args, saved, sampler, given: dict) -> dict:
             args.label or ["all" if saved.prior.num_classes else "none"]
         ),
         "labels_in_turn": True,
-        "sampling": dataclasses.asdict(sampler.settings(**given)),
+        "sampling": _settings(*sampler.settings(**given)),
         "batch_size": sampler.batch_size,
     }
+
+
+def _settings(prior, sampling) -> dict:
+    own = {name: getattr(prior, name) for name in prior.sampling_fields}
+    return {**dataclasses.asdict(sampling), **own}
 
 
 def _with_progress(batches, total: int, console) -> Iterator:

@@ -55,6 +55,12 @@ def checked_known(
     return codes.astype(np.int32), mask
 
 
+def num_first(mask: Bool[np.ndarray, "n *tokens"], layout: TokenLayout) -> int:
+    """So many codes at the start of the sequence are known in all samples."""
+    sequence = np.asarray(layout.to_sequence(jnp.asarray(mask)))
+    return int(np.argmin(np.append(sequence.all(axis=0), False)))
+
+
 def _check_prefix(mask: np.ndarray, layout: TokenLayout) -> None:
     sequence = np.asarray(layout.to_sequence(jnp.asarray(mask)))
     if np.any(sequence[:, 1:] & ~sequence[:, :-1]):

@@ -14,11 +14,11 @@ from ml_collections import ConfigDict
 from vq_jax.config.checks import check_range
 from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
-from vq_jax.inference.known import KnownCodes, check_codes, checked_known
+from vq_jax.inference.known import KnownCodes, check_codes, checked_known, num_first
 from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
 from vq_jax.inference.load_prior import SavedPrior, open_prior
 from vq_jax.inference.tokenizer import Tokenizer
-from vq_jax.models.priors.base import TOKENIZER, Known
+from vq_jax.models.priors.base import TOKENIZER, Known, Prior
 from vq_jax.ops.sampling import Sampling
 
 DECODED_AT_ONCE = 8
@@ -121,7 +121,8 @@ class Sampler:
                 to be the first ones.
             settings: fields of `ops.sampling.Sampling` that differ from those of the
                 run: temperature, top_k, top_p, guidance, guidance_schedule,
-                guidance_power.
+                guidance_power; and of the prior those in its `sampling_fields`, as
+                num_steps of MaskGIT.
 
         Raises:
             InputError: a label or a setting that the prior does not have, or known
@@ -145,25 +146,29 @@ class Sampler:
         """
         check_range(count, 0, where="num")
         check_range(seed, 0, 2**32 - 1, where="seed")
-        sampling = self.settings(**settings)
+        prior, sampling = self.settings(**settings)
         found = sample_labels(labels, count, self.prior, self._classes)
         kept = None if known is None else checked_known(known, count, self.prior)
-        return self._batches(found, jax.random.key(seed), sampling, kept)
+        draw = functools.partial(self._draw, prior=prior, sampling=sampling)
+        return self._batches(draw, found, jax.random.key(seed), kept)
 
-    def settings(self, **changes) -> Sampling:
-        """How codes are drawn with these changes.
+    def settings(self, **changes) -> tuple[Prior, Sampling]:
+        """The prior and how codes are drawn from it, with these changes.
 
         Raises:
             InputError: a setting that there is not, or that the prior cannot be drawn
                 with.
         """
+        own = {k: v for k, v in changes.items() if k in self.prior.sampling_fields}
+        prior = self.prior.with_sampling_fields(**own)
         given = dataclasses.asdict(self.sampling)
-        for name, value in changes.items():
+        for name in changes.keys() - own.keys():
+            value = changes[name]
             whole = type(value) is int and isinstance(given.get(name), float)
             given[name] = float(value) if whole else value
         sampling = from_section(Sampling, ConfigDict(given), "sampling")
-        self.prior.check_sampling(sampling)
-        return sampling
+        prior.check_sampling(sampling)
+        return prior, sampling
 
     def decode(
         self, codes: Integer[np.ndarray, "n *tokens"]
@@ -212,33 +217,34 @@ class Sampler:
             found.append(np.asarray(nats, np.float64)[: len(codes[rows])])
         return np.concatenate(found)
 
-    def _batches(self, labels, key, sampling, known) -> Iterator:
+    def _batches(self, draw, labels, key, known) -> Iterator:
+        prefix = 0 if known is None else num_first(known[1], self.prior.layout)
         for start in range(0, len(labels), self.batch_size):
             rows = slice(start, start + self.batch_size)
             missing = self.batch_size - len(labels[rows])
             part = None
             if known is not None:
-                part = Known(*(_padded(array[rows], missing) for array in known))
-            codes = self._draw(
+                codes, mask = (_padded(array[rows], missing) for array in known)
+                part = Known(codes, mask, prefix)
+            codes = draw(
                 self._variables,
                 key,
                 np.arange(start, start + self.batch_size, dtype=np.uint32),
                 _padded(labels[rows], missing),
                 part,
-                sampling=sampling,
             )
             yield np.asarray(codes)[: len(labels[rows])], labels[rows]
 
     @functools.cached_property
     def _draw(self) -> Callable:
-        def draw(variables, key, numbers, labels, known, *, sampling):
+        def draw(variables, key, numbers, labels, known, *, prior, sampling):
             fold = functools.partial(jax.random.fold_in, key)
             keys = jax.vmap(fold)(numbers)
-            return self.prior.apply(
+            return prior.apply(
                 variables, keys, labels, sampling, known, method="sample"
             )
 
-        return jax.jit(draw, static_argnames="sampling")
+        return jax.jit(draw, static_argnames=("prior", "sampling"))
 
     @functools.cached_property
     def _log_prob(self) -> Callable:

@@ -175,8 +175,8 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
     prior = from_table(PRIORS, config, "config.prior", layout=layout, **derived)
     if prior.class_dropout and not prior.num_classes:
         raise InputError(
-            f"config.prior.class_dropout={prior.class_dropout} has no effect on a prior "
-            "without classes; set config.prior.num_classes, or leave it 0."
+            f"config.prior.class_dropout={prior.class_dropout} has no effect on a "
+            "prior without classes; set config.prior.num_classes, or leave it 0."
         )
     return prior
 
