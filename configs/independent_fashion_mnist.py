@@ -3,6 +3,10 @@
     python train.py --config=configs/independent_fashion_mnist.py \
         --config.tokenizer=runs/vqvae_fashion_mnist \
         --workdir=runs/independent_fashion_mnist
+
+Seen with codes on disk (`make fashion-mnist`), seed 0, step 2,000: 4.055 nats a token
+of the 10,000 test images, 0.3656 bits a pixel. The judge of its samples needs
+`pip install '.[lpips]'`.
 """
 
 from configs.parts.priors import prior_defaults, use_fashion_mnist
