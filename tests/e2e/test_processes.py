@@ -153,3 +153,26 @@ def test_other_settings_of_codes_end_all_processes(launch, run, trained, tmp_pat
     codes, printed = _finish(launch(*flags, "--flip", command="tokenize"))
     assert codes == [2, 2], printed
     assert all("num_views=1 (now 2)" in text for text in printed)
+
+
+@pytest.mark.slow
+def test_a_prior_learns_in_two_processes_what_it_learns_in_one(
+    launch, start, trained, tmp_path
+):
+    """Its tokenizer, an array of one device in each, is on the mesh of both."""
+    flags = (
+        "--config=configs/ar_photos.py:smoke",
+        f"--config.tokenizer={trained}",
+        "--config.num_steps=6",
+        "--config.log_every=3",
+    )
+    codes, printed = _finish(launch(*flags, f"--workdir={tmp_path}/two"))
+    assert codes == [0, 0], printed
+    alone = start("train", *flags, f"--workdir={tmp_path}/one")
+    codes, printed = _finish([alone])
+    assert codes == [0], printed
+    found, wanted = (logged(tmp_path / name) for name in ("two", "one"))
+    assert [line["step"] for line in found] == [line["step"] for line in wanted]
+    for line, expected in zip(found, wanted, strict=True):
+        assert line == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    assert "eval/test/nats_per_token" in {name for line in found for name in line}
