@@ -10,8 +10,8 @@ histograms by class and position.
 
 Seen with codes on disk (`make fashion-mnist`), seed 0, step 3,000, two CPU cores: 2.691
 nats a token of the 10,000 test images, 0.2427 bits a pixel, where the entropy of the
-codes is 5.902 and 0.5322. Guidance of 1.5 is better than none. All numbers, and pictures: docs/priors.md. The judge of its
-samples needs `pip install '.[lpips]'`.
+codes is 5.902 and 0.5322. Guidance of 1.5 is better than none. All numbers, and
+pictures: docs/priors.md. The judge of its samples needs `pip install '.[lpips]'`.
 """
 
 from configs.parts.pixelcnn import use_pixelcnn
