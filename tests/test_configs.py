@@ -1,14 +1,8 @@
-"""Every experiment builds, and its smoke variant takes two steps.
-
-The card of a prior names its tokenizer as runs/NAME, and NAME.py is what trains that;
-or the card has the command, whose --workdir is the same.
-"""
+"""Every experiment builds, and its smoke variant takes two steps."""
 
 import functools
 import importlib
 import json
-import pathlib
-import re
 
 import jax
 import pytest
@@ -18,14 +12,9 @@ from rich.console import Console
 from configs.parts.quantizers import QUANTIZERS
 from vq_jax.models.build import build_autoencoder
 from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.testing.experiments import NAMES, config_of, tokenizer_of
 from vq_jax.testing.runs import describe_run, initialise_run
 from vq_jax.training import run, setup
-
-NAMES = sorted(
-    path.stem
-    for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.py")
-    if path.stem != "__init__"
-)
 
 
 def _slow_if_large(name):
@@ -34,22 +23,8 @@ def _slow_if_large(name):
     return pytest.param(name, marks=pytest.mark.slow if large else ())
 
 
-def _config(name, variant=""):
-    return importlib.import_module(f"configs.{name}").get_config(variant)
-
-
-PRIORS = [name for name in NAMES if "prior" in _config(name)]
+PRIORS = [name for name in NAMES if "prior" in config_of(name)]
 AUTOENCODERS = [name for name in NAMES if name not in PRIORS]
-
-
-def _tokenizer(name, variant=""):
-    """The configuration of the tokenizer that the card of a prior names."""
-    card = importlib.import_module(f"configs.{name}").__doc__
-    (workdir,) = set(re.findall(r"--config\.tokenizer=(\S+)", card))
-    command = rf"configs/(\w+)\.py(?::(\S+))?[\s\\]+--workdir={re.escape(workdir)}\s"
-    found = re.search(command, card)
-    stem, own = found.groups() if found else (pathlib.Path(workdir).name, None)
-    return _config(stem, ",".join(filter(None, (own, variant))))
 
 
 @pytest.fixture
@@ -57,10 +32,10 @@ def experiment(tmp_path):
     """`experiment(name, variant)`: its configuration; a prior's tokenizer is there."""
 
     def made(name, variant="", write_tokenizer=describe_run):
-        config = _config(name, variant)
+        config = config_of(name, variant)
         if name in PRIORS:
             workdir = tmp_path / "tokenizer"
-            write_tokenizer(_tokenizer(name, variant), workdir)
+            write_tokenizer(tokenizer_of(name, variant), workdir)
             config.tokenizer = str(workdir)
         return config
 
@@ -79,7 +54,7 @@ def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name, exper
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_the_whole_model_gives_images_and_codes_of_the_size_that_it_says(name):
-    config = _config(name)
+    config = config_of(name)
     model = build_autoencoder(config.model, channels=config.data.channels)
     size = config.data.image_size
     shape = (1, size, size, config.data.channels)
@@ -125,18 +100,18 @@ def test_the_smoke_variant_takes_two_steps(name, experiment, tmp_path):
 def test_a_variant_of_tokenizers_is_none_of_a_prior(name):
     for word in ("vq", "patchgan", "vqvae", "perceptual"):
         with pytest.raises(ValueError, match=f"'{word}' changes a tokenizer"):
-            _config(name, word)
+            config_of(name, word)
 
 
 @pytest.mark.parametrize("family", QUANTIZERS)
 def test_every_quantizer_is_a_variant_of_every_experiment(family):
-    config = _config("quickstart", family)
+    config = config_of("quickstart", family)
     assert config.model.quantizer.name == QUANTIZERS[family]["name"]
     setup.prepare(config)
 
 
 def test_shared_fields_survive_a_change_of_family():
-    assert _config("vqvae_photos", "vq").model.quantizer.codebook_size == 1_024
+    assert config_of("vqvae_photos", "vq").model.quantizer.codebook_size == 1_024
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,8 +5,9 @@ traced, and every section refuses a field that it does not have.
 """
 
 import dataclasses
-import importlib
+import functools
 import pathlib
+import tempfile
 import typing
 from typing import Annotated
 
@@ -23,22 +24,37 @@ from vq_jax.evaluation.build import EVALUATIONS
 from vq_jax.models.build import DECODERS, ENCODERS, HEADS
 from vq_jax.models.build import DISCRIMINATORS as DISCRIMINATOR_CLASSES
 from vq_jax.models.build import QUANTIZERS as QUANTIZER_CLASSES
+from vq_jax.testing.experiments import NAMES, config_of, tokenizer_of
+from vq_jax.testing.runs import describe_run
 from vq_jax.training.setup import prepare
 from vq_jax.training.tasks.build import TASKS, build_task, check_fields
 
-FOLDER = pathlib.Path(__file__).parents[2] / "configs"
-NAMES = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem != "__init__")
 NUMBERS = (float("nan"), float("inf"), -float("inf"), -(10**12), 10**12)
 OTHERS = (None, True, "x", (), {})
-MAY_BE_EMPTY = {"attention_resolutions", "augment", "freeze", "lpips"}
+MAY_BE_EMPTY = {"attention_resolutions", "augment", "features", "freeze", "lpips"}
 # Fields that follow from elsewhere, and of which no configuration has any.
 DERIVED = {"code_dim", "dtype", "inner", "out_channels", "subject", "where"}
 
 
+@functools.cache
+def _tokenizers():
+    """A folder for the tokenizers of priors, for as long as the tests run."""
+    return tempfile.TemporaryDirectory()
+
+
+def _experiment(name):
+    """Its configuration; the tokenizer of a prior is there, without arrays."""
+    config = config_of(name)
+    if "tokenizer" in config:
+        config.tokenizer = f"{_tokenizers().name}/{name}"
+        if not pathlib.Path(config.tokenizer).exists():
+            describe_run(tokenizer_of(name), pathlib.Path(config.tokenizer))
+    return config
+
+
 def _configs():
     """All experiments, every quantizer and every discriminator."""
-    for name in NAMES:
-        yield importlib.import_module(f"configs.{name}").get_config()
+    yield from map(_experiment, NAMES)
     yield from map(quickstart.get_config, QUANTIZERS)
     yield from map(vqgan_stability.get_config, DISCRIMINATORS)
 

@@ -33,7 +33,7 @@ LEARNING = [pair for pair in CASES if pair[1] == "grid" and pair[0] != "independ
 # Families that draw the order of positions, so that cold samples differ, too.
 ORDER_IS_DRAWN = ("maskgit",)
 # Of random parameters, where others would leave one likely grid.
-DEVIATION = {"next_scale": 0.4, "next_scale_shared": 0.4}
+DEVIATION = {"gpt": 0.4, "next_scale": 0.4, "next_scale_shared": 0.4, "pixelcnn": 0.5}
 NUM_SAMPLES = 20_000
 PLAIN = Sampling()
 

@@ -146,7 +146,7 @@ def test_losses_of_levels_add_up():
     keys = dict(zip(STREAMS, jax.random.split(jax.random.key(0), 3), strict=True))
     codes = jnp.ones((3, 30), jnp.int32)
     out = prior.apply(variables, codes, jnp.zeros(3, int), method="loss", rngs=keys)
-    levels = [out.metrics[f"level_{i}_nats_per_token"] for i in range(2)]
+    levels = [out.metrics[f"level_{i}_loss"] for i in range(2)]
     together = (6 * levels[0] + 24 * levels[1]) / 30
     np.testing.assert_allclose(together, out.loss, rtol=1e-5)
     assert levels[0] != levels[1]

@@ -99,7 +99,11 @@ def test_a_checkpoint_has_no_arrays_of_the_tokenizer(whole):
         ({"data": {"channels": 1}}, r"config.data.channels=1 but the tokenizer"),
         ({"prior": {"name": "gpt5"}}, r"config.prior.name='gpt5' is unknown; choose"),
         ({"sampling": {"top_k": 481}}, r"top_k=481 is more than the 480 codes"),
-        ({"sampling": {"guidance": 2.0}, "prior": {"num_classes": 0}}, r"guidance=2.0"),
+        (
+            {"sampling": {"guidance": 2.0}, "prior": {"class_dropout": 0.0}},
+            r"guidance=2.0",
+        ),
+        ({"prior": {"num_classes": 0}}, r"class_dropout=0.2 has no effect on a prior"),
         ({"evaluations": {"reconstruction": {}}}, r"does not evaluate a run of config"),
     ],
 )
