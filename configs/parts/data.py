@@ -25,15 +25,20 @@ def photos() -> dict:
     }
 
 
-def use_imagenet(config: ConfigDict, image_size: int) -> None:
-    """ImageNet on accelerators, from a prepared TFDS data set."""
-    config.usage_window = 50_000  # as many as the validation split has
-    config.log_every = 100
+def use_imagenet_images(config: ConfigDict, image_size: int) -> None:
+    """The images of ImageNet, from a prepared TFDS data set."""
     config.data.source = "tfds:imagenet2012"
     config.data.eval_split = "validation"
     config.data.image_size = image_size
     config.data.num_threads = 16
     config.data.prefetch = 512
+
+
+def use_imagenet(config: ConfigDict, image_size: int) -> None:
+    """ImageNet on accelerators, for a tokenizer."""
+    config.usage_window = 50_000  # as many as the validation split has
+    config.log_every = 100
+    use_imagenet_images(config, image_size)
     config.model.dtype = "bfloat16"
     config.evaluations.pictures.every = 10_000
     config.evaluations.reconstruction.every = 10_000

@@ -103,13 +103,7 @@ def use_fashion_mnist(config: ConfigDict) -> None:
 def use_imagenet256(config: ConfigDict) -> None:
     """ImageNet at 256 px and its 1,000 classes, in bfloat16 on accelerators."""
     config.log_every = 100
-    config.data.update(
-        source="tfds:imagenet2012",
-        eval_split="validation",
-        image_size=256,
-        num_threads=16,
-        prefetch=512,
-    )
+    data.use_imagenet_images(config, 256)
     config.prior.update(num_classes=1_000, class_dropout=0.1, dtype="bfloat16")
     config.evaluations.likelihood.every = 10_000
     config.evaluations.samples.every = 10_000

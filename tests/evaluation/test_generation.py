@@ -10,7 +10,8 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation import feature_nets
 from vq_jax.evaluation.feature_nets import FEATURE_NETS, FeatureNet
 from vq_jax.evaluation.generation import Generation
-from vq_jax.evaluation.image_batches import ImageBatches, balanced_labels
+from vq_jax.evaluation.image_batches import ImageBatches
+from vq_jax.inference.labels import balanced_labels
 from vq_jax.metrics.frechet import frechet_distance
 from vq_jax.models.priors.base import NO_CLASS
 from vq_jax.pretrained.nets import Net

@@ -21,12 +21,21 @@ def from_table(table: Mapping[str, type], config: ConfigDict, where: str, **deri
         InputError: the name is missing or unknown, or the section is not as the class
             describes it.
     """
-    if "name" not in config:
-        raise InputError(f"{where}.name is missing; choose from {sorted(table)}.")
-    cls = choose(table, config.name, f"{where}.name")
+    cls = class_of(table, config, where)
     return from_section(
         cls, config, where, f"{where}.name={config.name!r}", ANOTHER_NAME, **derived
     )
+
+
+def class_of(table: Mapping[str, type], config: ConfigDict, where: str) -> type:
+    """The class that `config.name` names.
+
+    Raises:
+        InputError: the name is missing or unknown.
+    """
+    if "name" not in config:
+        raise InputError(f"{where}.name is missing; choose from {sorted(table)}.")
+    return choose(table, config.name, f"{where}.name")
 
 
 def from_section(

@@ -10,10 +10,9 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
+from vq_jax.evaluation.small_images import shrunk
 from vq_jax.ops import convolution
-from vq_jax.ops import images as image_ops
 
-MAX_SIDE = 32
 CLIP_NORM = 1.0
 
 
@@ -33,15 +32,11 @@ class Classifier(nn.Module):
     @nn.compact
     def __call__(self, images: UInt8[Array, "b h w c"]) -> Float[Array, "b k"]:
         """Logits, float32. Images of more than 32 pixels a side are scaled to 32."""
-        x = image_ops.from_uint8(images)
-        count, height, width, channels = x.shape
-        size = (count, min(height, MAX_SIDE), min(width, MAX_SIDE), channels)
-        if size != x.shape:
-            x = jax.image.resize(x, size, "bilinear")
+        x = shrunk(images)
         for width in self.channels:
             conv = nn.Conv(width, (3, 3), conv_general_dilated=convolution.convolve)
             x = jax.nn.relu(nn.max_pool(conv(x), (2, 2), (2, 2), "SAME"))
-        x = jax.nn.relu(nn.Dense(self.hidden)(x.reshape(count, -1)))
+        x = jax.nn.relu(nn.Dense(self.hidden)(x.reshape(len(x), -1)))
         return nn.Dense(self.num_classes)(x)
 
 

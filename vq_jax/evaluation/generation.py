@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from vq_jax import sharding
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
-from vq_jax.evaluation.base import Evaluation, Report
+from vq_jax.evaluation.base import Report
 from vq_jax.evaluation.feature_nets import FEATURE_NETS, prepared
-from vq_jax.evaluation.image_batches import ImageBatches, balanced_labels
-from vq_jax.evaluation.prior import PriorSubject
+from vq_jax.evaluation.image_batches import ImageBatches
+from vq_jax.evaluation.prior import PriorEvaluation
+from vq_jax.inference.labels import balanced_labels
 from vq_jax.metrics import bootstrap
 from vq_jax.metrics.frechet import frechet_distance
 from vq_jax.metrics.kid import kernel_distance
@@ -25,7 +26,7 @@ MIN_SIDE = 32  # smaller ones leave AlexNet no positions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Generation(Evaluation):
+class Generation(PriorEvaluation):
     """Fréchet distance and KID of samples from held-out images, with what they mean.
 
     frechet_NET_SIZE and kid_NET_SIZE, for each network of `features`, with images of
@@ -50,8 +51,6 @@ class Generation(Evaluation):
         seed: of the draws, of the choice of real images, and of resampling.
     """
 
-    SUBJECT: ClassVar = PriorSubject
-
     batch_size: ranges.Count = 64
     num_images: ranges.Count = 10_000
     features: tuple[Literal[tuple(FEATURE_NETS)], ...] = ("lite0",)
@@ -71,7 +70,7 @@ class Generation(Evaluation):
     @property
     def nets(self):
         judges = {_net(name): FEATURE_NETS[name].net for name in self.features}
-        return {**self.subject.nets, **judges}
+        return {**super().nets, **judges}
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         if not self.features:

@@ -11,18 +11,8 @@ from vq_jax import sharding
 from vq_jax.data import pipeline
 from vq_jax.data.records import ChosenRecords
 from vq_jax.evaluation.prior import PriorSubject
-from vq_jax.inference.tokenizer import decode, reconstruct
-from vq_jax.models.priors.base import NO_CLASS, TOKENIZER
-
-
-def balanced_labels(count: int, num_classes: int) -> Int[np.ndarray, "n"]:
-    """The classes in turn, so that each has as many images; NO_CLASS without classes.
-
-    int32, and each class as often as any other where their number divides `count`.
-    """
-    if not num_classes:
-        return np.full(count, NO_CLASS, np.int32)
-    return np.arange(count, dtype=np.int32) % num_classes
+from vq_jax.inference.tokenizer import reconstruct
+from vq_jax.models.priors.base import TOKENIZER
 
 
 class ImageBatches:
@@ -30,10 +20,17 @@ class ImageBatches:
 
     Batches are {"image", "label", "mask"}, global arrays, "mask" 0 where a row is
     padding. Those of samples and reconstructions are whole on every device.
+
+    Attributes:
+        records: the records of a split, by its name; opened once.
     """
 
     def __init__(self, subject: PriorSubject, batch_size: int, seed: int):
         self.subject, self.batch_size, self.seed = subject, batch_size, seed
+        # To list a large folder takes long.
+        self.records = functools.cache(
+            functools.partial(pipeline.open_records, subject.data)
+        )
 
     def samples(self, variables, labels: Int[np.ndarray, "n"]) -> Iterator[dict]:
         """An image drawn for each label. That of a row depends on seed and row alone.
@@ -49,14 +46,13 @@ class ImageBatches:
 
     def real(self, split: str, count: int = 0) -> Iterator[dict]:
         """So many images of a split, chosen at random by the seed; 0 is all of them."""
-        data = self.subject.data
-        records = pipeline.open_records(data, split)
+        records = self.records(split)
         if count and count < len(records):
             rng = np.random.default_rng(self.seed)
             chosen = np.sort(rng.choice(len(records), count, replace=False))
             records = ChosenRecords(records, chosen)
         batches = pipeline.eval_batches(
-            data,
+            self.subject.data,
             split,
             batch_size=self.batch_size,
             process_index=jax.process_index(),
@@ -67,7 +63,7 @@ class ImageBatches:
 
     def size(self, split: str) -> int:
         """Number of records of a split."""
-        return len(pipeline.open_records(self.subject.data, split))
+        return len(self.records(split))
 
     def _rows(self, labels) -> Iterator[dict]:
         """This process's part of each batch, as global arrays."""
@@ -87,12 +83,7 @@ class ImageBatches:
         subject = self.subject
 
         def draw(variables, batch):
-            fold = functools.partial(jax.random.fold_in, jax.random.key(self.seed))
-            keys = jax.vmap(fold)(batch["row"])
-            codes = subject.model.apply(
-                variables, keys, batch["label"], subject.sampling, None, method="sample"
-            )
-            images = decode(subject.tokenizer.model, variables[TOKENIZER], codes)
+            images = subject.draw(variables, self.seed, batch["row"], batch["label"])
             return {**batch, "image": images}
 
         return subject.compile(draw)

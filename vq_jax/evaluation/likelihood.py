@@ -4,14 +4,14 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from vq_jax import sharding
 from vq_jax.config import ranges
-from vq_jax.evaluation.base import Evaluation, Report
-from vq_jax.evaluation.prior import PriorSubject
+from vq_jax.evaluation.base import Report
+from vq_jax.evaluation.prior import PriorEvaluation
 from vq_jax.metrics import accumulate
 from vq_jax.metrics.joined import prefixed
 from vq_jax.metrics.signs import Sign
@@ -23,7 +23,7 @@ hold on others."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Likelihood(Evaluation):
+class Likelihood(PriorEvaluation):
     """Cross-entropy of the codes of a split, beside what needs no prior.
 
     nats_per_token, and bits_per_pixel: the rate of an ideal coder with this prior, over
@@ -42,8 +42,6 @@ class Likelihood(Evaluation):
         train_images: of the training split, for comparison; 0 leaves them out.
     """
 
-    SUBJECT: ClassVar = PriorSubject
-
     batch_size: ranges.Count = 64
     max_images: ranges.Natural = 0
     train_images: ranges.Natural = 2_048
@@ -52,10 +50,6 @@ class Likelihood(Evaluation):
         sharding.check_batch_size(
             self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
         )
-
-    @property
-    def nets(self):
-        return self.subject.nets
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         subject = self.subject

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,20 +13,18 @@ from jaxtyping import Array, Float, UInt8
 
 from vq_jax import sharding
 from vq_jax.config import ranges
-from vq_jax.data import pipeline
 from vq_jax.data.transforms import eval_transform
 from vq_jax.evaluation import pictures
-from vq_jax.evaluation.base import Evaluation, Report
-from vq_jax.evaluation.image_batches import ImageBatches, balanced_labels
-from vq_jax.evaluation.prior import PriorSubject
-from vq_jax.ops import images as image_ops
+from vq_jax.evaluation.base import Report
+from vq_jax.evaluation.image_batches import ImageBatches
+from vq_jax.evaluation.prior import PriorEvaluation
+from vq_jax.evaluation.small_images import shrunk
+from vq_jax.inference.labels import balanced_labels
 from vq_jax.typing import Variables
-
-MAX_SIDE = 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Neighbours(Evaluation):
+class Neighbours(PriorEvaluation):
     """Distance of samples to the nearest training image, and a picture of the pairs.
 
     nearest_samples is the median over samples of the distance to their nearest training
@@ -44,8 +42,6 @@ class Neighbours(Evaluation):
         seed: of the draws, and of the choice of real images.
     """
 
-    SUBJECT: ClassVar = PriorSubject
-
     batch_size: ranges.Count = 64
     num_images: ranges.Count = 1_000
     seed: ranges.Natural = 0
@@ -54,10 +50,6 @@ class Neighbours(Evaluation):
         sharding.check_batch_size(
             self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
         )
-
-    @property
-    def nets(self):
-        return self.subject.nets
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         subject, images = self.subject, self._images
@@ -86,6 +78,7 @@ class Neighbours(Evaluation):
     def _search(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distance of each query to the nearest training image, and its position."""
         best = np.full(len(queries), np.inf, np.float32), np.zeros(len(queries), int)
+        queries = self._prepare(queries)
         for number, batch in enumerate(
             self._images.real(self.subject.data.train_split)
         ):
@@ -98,18 +91,23 @@ class Neighbours(Evaluation):
         return 127.5 * np.sqrt(best[0]), best[1]
 
     @functools.cached_property
+    def _prepare(self) -> Callable:
+        """uint8 images -> vectors on every device, compiled."""
+        return self.subject.compile(_vectors)
+
+    @functools.cached_property
     def _nearest(self) -> Callable:
+        """(vectors, images, mask) -> distances and rows, compiled."""
+
         def nearest(queries, images, mask):
-            return nearest_image(_vectors(queries), _vectors(images), mask > 0)
+            return nearest_image(queries, _vectors(images), mask > 0)
 
         return self.subject.compile(nearest)
 
     def _train_images(self, positions: np.ndarray) -> np.ndarray:
         data = self.subject.data
-        records, transform = (
-            pipeline.open_records(data, data.train_split),
-            eval_transform(data),
-        )
+        records = self._images.records(data.train_split)
+        transform = eval_transform(data)
         return np.stack([transform(records[int(i)])["image"] for i in positions])
 
     @functools.cached_property
@@ -133,13 +131,8 @@ def nearest_image(
 
 
 def _vectors(images: UInt8[Array, "b h w c"]) -> Float[Array, "b p"]:
-    """Images in [-1, 1] of at most MAX_SIDE pixels a side, as vectors."""
-    x = image_ops.from_uint8(images)
-    count, height, width, channels = x.shape
-    size = (count, min(height, MAX_SIDE), min(width, MAX_SIDE), channels)
-    if size != x.shape:
-        x = jax.image.resize(x, size, "bilinear")
-    return x.reshape(count, -1)
+    """Shrunk images, as vectors."""
+    return shrunk(images).reshape(len(images), -1)
 
 
 def _gather(batches: Iterable[dict]) -> np.ndarray:

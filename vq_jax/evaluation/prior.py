@@ -1,16 +1,20 @@
-"""What evaluations of a prior are given."""
+"""What evaluations of a prior are given, and have in common."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import jax
+from jaxtyping import Array, Int, UInt8
 
 from vq_jax import sharding
 from vq_jax.errors import InputError
-from vq_jax.evaluation.base import Subject
+from vq_jax.evaluation.base import Evaluation, Subject
 from vq_jax.inference.code_data import CodeData
 from vq_jax.inference.load import SavedTokenizer
+from vq_jax.inference.tokenizer import decode
 from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.ops import row_keys
 from vq_jax.ops.sampling import Sampling
 from vq_jax.pretrained.nets import Net
 from vq_jax.typing import Variables
@@ -62,3 +66,31 @@ class PriorSubject(Subject):
     def variables(self, variables: Variables, nets: Mapping) -> Variables:
         """All that the prior is applied with."""
         return {**variables, TOKENIZER: nets[TOKENIZER]}
+
+    def draw(
+        self,
+        variables: Variables,
+        seed: int,
+        rows: Int[Array, "b"],
+        labels: Int[Array, "b"],
+    ) -> UInt8[Array, "b h w c"]:
+        """Images of these classes; pure. That of a row depends on seed and row alone.
+
+        `variables` are all that the prior is applied with, and its tokenizer.
+        """
+        keys = row_keys.numbered(jax.random.key(seed), rows)
+        codes = self.model.apply(
+            variables, keys, labels, self.sampling, None, method="sample"
+        )
+        return decode(self.tokenizer.model, variables[TOKENIZER], codes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PriorEvaluation(Evaluation):
+    """Base class of the evaluations of priors, which need the tokenizer as well."""
+
+    SUBJECT: ClassVar = PriorSubject
+
+    @property
+    def nets(self):
+        return self.subject.nets

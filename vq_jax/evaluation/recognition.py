@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,15 +15,16 @@ from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.errors import InputError
 from vq_jax.evaluation import classifier
-from vq_jax.evaluation.base import Evaluation, Report
+from vq_jax.evaluation.base import Report
 from vq_jax.evaluation.classifier import Classifier
-from vq_jax.evaluation.image_batches import ImageBatches, balanced_labels
-from vq_jax.evaluation.prior import PriorSubject
+from vq_jax.evaluation.image_batches import ImageBatches
+from vq_jax.evaluation.prior import PriorEvaluation
+from vq_jax.inference.labels import balanced_labels
 from vq_jax.typing import Variables
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recognition(Evaluation):
+class Recognition(PriorEvaluation):
     """Share of images whose class a small classifier of real images names.
 
     recognised_samples is that of samples, drawn equally many of each class, whose class
@@ -43,8 +44,6 @@ class Recognition(Evaluation):
         seed: of the draws, the choice of images, and the classifier.
     """
 
-    SUBJECT: ClassVar = PriorSubject
-
     batch_size: ranges.Count = 64
     num_images: ranges.Count = 2_000
     num_steps: ranges.Count = 1_400
@@ -63,10 +62,6 @@ class Recognition(Evaluation):
                 "drawn for, and config.prior.num_classes=0 has none; leave that "
                 "section out, or train a prior with classes."
             )
-
-    @property
-    def nets(self):
-        return self.subject.nets
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         subject, images, count = self.subject, self._images, self.num_images

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +11,14 @@ import numpy as np
 
 from vq_jax.config import ranges
 from vq_jax.evaluation import pictures
-from vq_jax.evaluation.base import Evaluation, Report
-from vq_jax.evaluation.prior import PriorSubject
-from vq_jax.inference.tokenizer import decode
-from vq_jax.models.priors.base import NO_CLASS, TOKENIZER
+from vq_jax.evaluation.base import Report
+from vq_jax.evaluation.prior import PriorEvaluation
+from vq_jax.models.priors.base import NO_CLASS
 from vq_jax.typing import Variables
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Samples(Evaluation):
+class Samples(PriorEvaluation):
     """Images drawn from the prior, "samples": the same draws at every evaluation.
 
     Of a prior with classes a row is of one class, from the first class on.
@@ -30,15 +29,9 @@ class Samples(Evaluation):
         seed: of the draws.
     """
 
-    SUBJECT: ClassVar = PriorSubject
-
     num_images: ranges.Count = 64
     columns: ranges.Count = 8
     seed: ranges.Natural = 0
-
-    @property
-    def nets(self):
-        return self.subject.nets
 
     def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
         variables = self.subject.variables(variables, nets)
@@ -54,14 +47,9 @@ class Samples(Evaluation):
     @functools.cached_property
     def _draw(self) -> Callable:
         """(variables, labels) -> uint8 images, compiled."""
-        subject = self.subject
 
         def draw(variables, labels):
-            fold = functools.partial(jax.random.fold_in, jax.random.key(self.seed))
-            keys = jax.vmap(fold)(jnp.arange(len(labels)))
-            codes = subject.model.apply(
-                variables, keys, labels, subject.sampling, None, method="sample"
-            )
-            return decode(subject.tokenizer.model, variables[TOKENIZER], codes)
+            rows = jnp.arange(len(labels))
+            return self.subject.draw(variables, self.seed, rows, labels)
 
-        return subject.compile(draw)
+        return self.subject.compile(draw)

@@ -37,12 +37,22 @@ def sample_labels(
         wanted = ALL if prior.num_classes else NONE
     if isinstance(wanted, str) and wanted == ALL:
         _check_has_classes(prior, wanted)
-        return np.arange(count, dtype=np.int32) % np.int32(prior.num_classes)
+        return balanced_labels(count, prior.num_classes)
     if isinstance(wanted, int | str | np.integer):
         return np.full(count, _label(wanted, prior, classes), np.int32)
     if len(wanted) != count:
         raise InputError(f"labels are {len(wanted)} and samples {count}; give as many.")
     return each_label(wanted, prior, classes)
+
+
+def balanced_labels(count: int, num_classes: int) -> Int[np.ndarray, "n"]:
+    """The classes in turn, so that each has as many images; NO_CLASS without classes.
+
+    int32, and each class as often as any other where their number divides `count`.
+    """
+    if not num_classes:
+        return np.full(count, NO_CLASS, np.int32)
+    return np.arange(count, dtype=np.int32) % np.int32(num_classes)
 
 
 def each_label(

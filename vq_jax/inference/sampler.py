@@ -19,6 +19,7 @@ from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
 from vq_jax.inference.load_prior import SavedPrior, open_prior
 from vq_jax.inference.tokenizer import Tokenizer
 from vq_jax.models.priors.base import TOKENIZER, Known, Prior
+from vq_jax.ops import row_keys
 from vq_jax.ops.sampling import Sampling
 
 DECODED_AT_ONCE = 8
@@ -238,8 +239,7 @@ class Sampler:
     @functools.cached_property
     def _draw(self) -> Callable:
         def draw(variables, key, numbers, labels, known, *, prior, sampling):
-            fold = functools.partial(jax.random.fold_in, key)
-            keys = jax.vmap(fold)(numbers)
+            keys = row_keys.numbered(key, numbers)
             return prior.apply(
                 variables, keys, labels, sampling, known, method="sample"
             )

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 from vq_jax.config import ranges
 from vq_jax.config.checks import choose
 from vq_jax.config.fields import check_section, check_value, field_names
-from vq_jax.config.tables import from_table
+from vq_jax.config.tables import class_of, from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
@@ -168,9 +168,7 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
             "(config.model.quantizer.name='none'), so there is nothing to learn; train "
             "one with a quantizer that has a codebook."
         )
-    if "name" not in config:
-        raise InputError(f"config.prior.name is missing; choose from {sorted(PRIORS)}.")
-    family = choose(PRIORS, config.name, "config.prior.name")
+    family = class_of(PRIORS, config, "config.prior")
     derived = family.fields_of(tokenizer.quantizer)
     prior = from_table(PRIORS, config, "config.prior", layout=layout, **derived)
     if prior.class_dropout and not prior.num_classes:

@@ -1,7 +1,12 @@
 """Keys of rows: every row of a batch draws from its own."""
 
 import jax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Integer, Key
+
+
+def numbered(key: Key[Array, ""], numbers: Integer[Array, "b"]) -> Key[Array, "b"]:
+    """A key for each number: those of rows that are numbered through all batches."""
+    return jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
 
 
 def folded(keys: Key[Array, "b"], number) -> Key[Array, "b"]:

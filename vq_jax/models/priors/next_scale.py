@@ -144,10 +144,8 @@ class NextScalePrior(Prior):
     def loss(self, codes, labels):
         labels = self.with_dropped_classes(labels)
         nats = self._nats(codes, labels, train=True)
-        loss = jnp.mean(nats)
         last = jnp.mean(nats[:, -self._areas[-1] :])
-        metrics = {"last_scale_loss": last}
-        return PriorOutput(loss=loss, metrics=metrics)
+        return PriorOutput(loss=jnp.mean(nats), metrics={"last_scale_loss": last})
 
     def log_prob(self, codes, labels):
         return -jnp.sum(self._nats(codes, labels, train=False), axis=-1)
