@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from typing import NoReturn
@@ -16,6 +17,7 @@ from vq_jax.errors import InputError
 
 FAILURE, FAREWELL = "vq_jax/failure", "vq_jax/farewell"
 FAREWELL_MS = 60_000
+LEAVING_SECONDS = 5  # from the end of the farewell to the end of a busy process
 POLL_SECONDS = 0.5
 
 
@@ -52,7 +54,9 @@ def ending_together() -> Iterator[None]:
 
     client, rank = global_state.client, global_state.process_id
     finished, told = threading.Event(), threading.Event()
-    watch = threading.Thread(target=_watch, args=(client, finished, told), daemon=True)
+    watch = threading.Thread(
+        target=_watch, args=(client, rank, finished, told), daemon=True
+    )
     watch.start()
     try:
         yield
@@ -75,7 +79,9 @@ def ending_together() -> Iterator[None]:
         watch.join()
 
 
-def _watch(client, finished: threading.Event, told: threading.Event) -> None:
+def _watch(
+    client, rank: int, finished: threading.Event, told: threading.Event
+) -> None:
     """Ends this process when one has failed, with its code; says why if none has."""
     while not finished.wait(POLL_SECONDS):
         with contextlib.suppress(jax.errors.JaxRuntimeError):  # none has failed
@@ -88,9 +94,12 @@ def _watch(client, finished: threading.Event, told: threading.Event) -> None:
             f"error: process {failure['process']} failed: {failure['message']}",
             soft_wrap=True,
         )
-    # The first process serves the others: it may not leave before they know.
+    # The first process serves the others: it may not leave before they know, nor, as
+    # JAX aborts a process that has lost its service, before they have left.
     with contextlib.suppress(jax.errors.JaxRuntimeError):
         client.wait_at_barrier(FAREWELL, FAREWELL_MS)
+    if not rank:
+        time.sleep(LEAVING_SECONDS)
     _exit(failure["code"])
 
 
