@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from vq_jax.errors import InputError
 from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.ops.group_norm import group_norm
 
 BATCH_STATS = "batch_stats"
 
@@ -18,10 +19,7 @@ def _normal_around_one(key, shape, dtype=jnp.float32):
 class GroupNorm(nn.Module):
     """Group normalisation (1803.08494), with the same values as Flax's and PyTorch's.
 
-    The statistics of a group are averages of channel means within it. So x is never
-    reshaped to [.., groups, channels in a group], which is slow where the last axis
-    becomes as short as 1. The variance is computed from x - mean, since E[x²] - E[x]²
-    loses digits where the mean is large.
+    The arithmetic, and a gradient of its own, are `ops/group_norm.py`'s.
 
     Attributes:
         num_groups: number of groups, which divides the number of channels.
@@ -41,8 +39,9 @@ class GroupNorm(nn.Module):
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
-        centred, inverse = _standardised(x, self.num_groups, self.epsilon)
-        return (centred * (inverse * _row(scale)) + _row(bias)).astype(self.dtype)
+        each = (len(x), channels)
+        scale, bias = (jnp.broadcast_to(row, each) for row in (scale, bias))
+        return _group_norm(x, scale, bias, self.num_groups, self.epsilon, self.dtype)
 
 
 class AdaptiveGroupNorm(nn.Module):
@@ -78,10 +77,9 @@ class AdaptiveGroupNorm(nn.Module):
         variance = jnp.var(z_q, axis=(1, 2), keepdims=True, ddof=1)
         mean = jnp.mean(z_q, axis=(1, 2), keepdims=True)
         deviation = jnp.sqrt(variance + 1e-6)
-        scale = torch_conv(deviation, channels, 1, name="gamma")
-        bias = torch_conv(mean, channels, 1, name="beta")
-        centred, inverse = _standardised(x, self.num_groups, 1e-6)
-        return (centred * inverse * scale + bias).astype(self.dtype)
+        scale = torch_conv(deviation, channels, 1, name="gamma")[:, 0, 0]
+        bias = torch_conv(mean, channels, 1, name="beta")[:, 0, 0]
+        return _group_norm(x, scale, bias, self.num_groups, 1e-6, self.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -136,8 +134,8 @@ class ActNorm(nn.Module):
         return _row(scale) * (x + _row(loc))
 
 
-def _standardised(x, num_groups: int, epsilon: float):
-    """x - mean, and 1 / √(variance + ε) as [b, 1, 1, c]; by groups, in float32."""
+def _group_norm(x, scale, bias, num_groups: int, epsilon: float, dtype: str):
+    """`ops/group_norm.py`, where the groups divide the channels."""
     channels = x.shape[-1]
     if num_groups < 1 or channels % num_groups:
         raise InputError(
@@ -145,15 +143,9 @@ def _standardised(x, num_groups: int, epsilon: float):
             "norm; make base_dim of that part of the model a multiple of its groups, "
             "or, in config.model.encoder and decoder, choose num_groups."
         )
-
-    def group_mean(x):
-        by_group = jnp.mean(x, axis=(1, 2)).reshape(len(x), num_groups, -1)
-        means = jnp.mean(by_group, axis=-1)
-        return jnp.repeat(means, channels // num_groups, axis=1)[:, None, None]
-
-    x = x.astype(jnp.float32)
-    centred = x - group_mean(x)
-    return centred, jax.lax.rsqrt(group_mean(jnp.square(centred)) + epsilon)
+    return group_norm(
+        x, scale, bias, num_groups=num_groups, epsilon=epsilon, dtype=dtype
+    )
 
 
 def _row(vector):

@@ -1,0 +1,95 @@
+"""Values and gradients of the group norm are those of its definition in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vq_jax.ops.group_norm import group_norm
+
+GROUPS, EPSILON = 3, 1e-3
+
+
+def _inputs(mean=0.0, shape=(2, 5, 4, 6)):
+    rng = np.random.default_rng(0)
+    x = mean + rng.normal(size=shape)
+    scale, bias = rng.normal(size=(2, shape[0], shape[-1]))
+    return np.float32(x), np.float32(scale), np.float32(bias)
+
+
+def _definition(x, scale, bias, num_groups=GROUPS, epsilon=EPSILON):
+    grouped = x.reshape(*x.shape[:3], num_groups, -1)
+    mean = grouped.mean((1, 2, 4), keepdims=True)
+    variance = jnp.square(grouped - mean).mean((1, 2, 4), keepdims=True)
+    normed = ((grouped - mean) / jnp.sqrt(variance + epsilon)).reshape(x.shape)
+    return normed * scale[:, None, None] + bias[:, None, None]
+
+
+def _ours(x, scale, bias, num_groups=GROUPS, epsilon=EPSILON):
+    options = {"num_groups": num_groups, "epsilon": epsilon, "dtype": "float32"}
+    return group_norm(*map(jnp.asarray, (x, scale, bias)), **options)
+
+
+def _in_float64(function, *args):
+    with jax.enable_x64(True):
+        return jax.tree.map(np.asarray, function(*jax.tree.map(np.float64, args)))
+
+
+def _assert_close(found, expected, tolerance):
+    """To `tolerance` times the largest value of each array."""
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, 0, tolerance * np.abs(other).max())
+
+
+@pytest.mark.parametrize("num_groups", [1, 3, 6])
+@pytest.mark.parametrize(("mean", "tolerance"), [(0.0, 1e-6), (100.0, 3e-5)])
+def test_values_are_those_of_the_definition(num_groups, mean, tolerance):
+    # A mean of 100 leaves x itself 2 digits less.
+    args = _inputs(mean)
+    expected = _in_float64(lambda *a: _definition(*a, num_groups), *args)
+    _assert_close(_ours(*args, num_groups), expected, tolerance)
+
+
+def test_a_first_row_unlike_all_others_costs_few_digits():
+    x, scale, bias = _inputs(shape=(2, 64, 8, 6))
+    x[:, 0] += 1e4
+    expected = _in_float64(_definition, x, scale, bias)
+    _assert_close(_ours(x, scale, bias), expected, 1e-5)
+
+
+def _gradients(function):
+    def loss(*args):
+        return jnp.sum(jnp.sin(function(*args)))
+
+    return jax.grad(loss, argnums=(0, 1, 2))
+
+
+@pytest.mark.parametrize(("mean", "tolerance"), [(0.0, 4e-6), (100.0, 1e-4)])
+def test_gradients_are_those_of_the_definition(mean, tolerance):
+    args = _inputs(mean)
+    expected = _in_float64(_gradients(_definition), *args)
+    _assert_close(_gradients(_ours)(*args), expected, tolerance)
+
+
+def test_a_penalty_of_gradients_has_gradients():
+    def penalty(function):
+        def squares(*args):
+            grad = jax.grad(lambda *args: jnp.sum(jnp.sin(function(*args))))(*args)
+            return jnp.sum(jnp.square(grad))
+
+        return jax.grad(squares, argnums=(0, 1, 2))
+
+    args = _inputs()
+    expected = _in_float64(penalty(_definition), *args)
+    _assert_close(penalty(_ours)(*args), expected, 1e-5)
+
+
+def test_what_is_saved_for_the_gradient_is_x_as_it_came():
+    x, scale, bias = _inputs()
+    x = jnp.asarray(x, jnp.bfloat16)
+    _, gradient = jax.vjp(_ours, x, scale, bias)
+    saved = [leaf for leaf in jax.tree.leaves(gradient) if leaf.size >= x.size]
+    assert [leaf.dtype for leaf in saved] == [jnp.bfloat16]
+    assert gradient(jnp.zeros(x.shape))[0].dtype == jnp.bfloat16
