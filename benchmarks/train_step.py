@@ -105,6 +105,11 @@ class _Worker:
         return {**self._started, **json.loads(out)}
 
 
+def _say(answer: dict) -> None:
+    sys.stdout.write(f"{json.dumps(answer)}\n")
+    sys.stdout.flush()
+
+
 def _serve(make, step: str, batch_size: int) -> None:
     """A worker's life: make the step, warm up, then one step for each line."""
     images = np.random.default_rng(0).integers(
@@ -115,12 +120,12 @@ def _serve(make, step: str, batch_size: int) -> None:
     for _ in range(timing.WARM_UP_CALLS):
         take()
     _forget_peak()
-    print(json.dumps({"start_s": round(time.perf_counter() - started, 1)}), flush=True)
+    _say({"start_s": round(time.perf_counter() - started, 1)})
     for _ in sys.stdin:
         started = time.perf_counter()
         take()
-        print(json.dumps({"ms": 1e3 * (time.perf_counter() - started)}), flush=True)
-    print(json.dumps({"peak_mib": round(_resident("VmHWM") - base)}))
+        _say({"ms": 1e3 * (time.perf_counter() - started)})
+    _say({"peak_mib": round(_resident("VmHWM") - base)})
 
 
 def _ours(step: str, images):
@@ -132,8 +137,8 @@ def _ours(step: str, images):
 
     base = _resident("VmRSS")
     setup = prepare(config(step, len(images)))
-    compiled = compile_step(setup)
     state = jax.jit(setup.task.init)(jax.random.key(0))
+    compiled = compile_step(setup)
     batch, key = {"image": jax.device_put(images)}, jax.random.key(1)
 
     def take():

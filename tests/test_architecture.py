@@ -15,6 +15,7 @@ LAYERS = [
     "errors",
     "typing",
     "config",
+    "compiler",
     "sharding",
     "ops",
     "models",

@@ -6,14 +6,19 @@ from flax import linen as nn
 from jax import lax
 
 from vq_jax.ops import convolution
-from vq_jax.ops.convolution import convolve
+from vq_jax.ops.convolution import convolve, convolve_upsampled
 
+# shape of x, size of the kernel, strides, padding
 CASES = {
-    "same": ((2, 6, 8, 3), (3, 3), "SAME"),
-    "valid": ((2, 7, 6, 3), (3, 3), "VALID"),
-    "even kernel": ((2, 6, 5, 3), (4, 4), ((1, 1), (1, 1))),
-    "one-sided": ((1, 5, 5, 2), (3, 3), ((0, 1), (1, 0))),
-    "wide": ((3, 4, 4, 2), (1, 5), "SAME"),
+    "same": ((2, 6, 8, 3), (3, 3), (1, 1), "SAME"),
+    "valid": ((2, 7, 6, 3), (3, 3), (1, 1), "VALID"),
+    "even kernel": ((2, 6, 5, 3), (4, 4), (1, 1), ((1, 1), (1, 1))),
+    "one-sided": ((1, 5, 5, 2), (3, 3), (1, 1), ((0, 1), (1, 0))),
+    "wide": ((3, 4, 4, 2), (1, 5), (1, 1), "SAME"),
+    "one tap": ((2, 4, 3, 3), (1, 1), (1, 1), "SAME"),
+    "halving": ((2, 8, 6, 3), (3, 3), (2, 2), ((0, 1), (0, 1))),
+    "halving an odd size": ((2, 7, 5, 2), (4, 4), (2, 2), ((1, 1), (1, 1))),
+    "two strides": ((1, 9, 8, 2), (3, 2), (3, 2), "VALID"),
 }
 
 
@@ -22,16 +27,17 @@ def _draw(shape, seed):
     return jnp.asarray(values, jnp.float32)
 
 
-def _gradient(x, cotangent, size, pads):
+def _gradient(x, cotangent, size, strides, pads):
     """The definition in float64: products of shifted images, summed over positions."""
     padded = np.pad(np.float64(x), ((0, 0), *pads, (0, 0)))
     _, height, width, _ = cotangent.shape
+    high, wide = height * strides[0], width * strides[1]
     return np.array(
         [
             [
                 np.einsum(
                     "bhwc,bhwf->cf",
-                    padded[:, i : i + height, j : j + width],
+                    padded[:, i : i + high : strides[0], j : j + wide : strides[1]],
                     np.float64(cotangent),
                 )
                 for j in range(size[1])
@@ -45,15 +51,15 @@ def _gradient(x, cotangent, size, pads):
 @pytest.mark.parametrize("case", CASES)
 def test_the_kernel_gradient_is_its_definition(case, block, monkeypatch):
     monkeypatch.setattr(convolution, "BLOCK", block)
-    shape, size, padding = CASES[case]
+    shape, size, strides, padding = CASES[case]
     pads = padding
     if isinstance(padding, str):
-        pads = lax.padtype_to_pads(shape[1:3], size, (1, 1), padding)
+        pads = lax.padtype_to_pads(shape[1:3], size, strides, padding)
     x, kernel = _draw(shape, 0), _draw((*size, shape[-1], 4), 1)
-    conv = jax.jit(lambda kernel: _apply(convolve, x, kernel, padding))
+    conv = jax.jit(lambda kernel: _apply(convolve, x, kernel, padding, strides))
     cotangent = _draw(conv(kernel).shape, 2)
     (found,) = jax.vjp(conv, kernel)[1](cotangent)
-    expected = _gradient(x, cotangent, size, pads)
+    expected = _gradient(x, cotangent, size, strides, pads)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -144,3 +150,31 @@ def test_only_cpus_sum_over_blocks(platform, loops):
     traced = jax.jit(jax.grad(loss)).trace(kernel)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
     assert text.count("stablehlo.while") == loops
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (1, 1, 1, 2)])
+def test_after_upsampling_value_and_gradients_are_those_of_repeated_pixels(shape):
+    x, kernel = _draw(shape, 0), _draw((3, 3, shape[-1], 6), 1)
+
+    def definition(x, kernel):
+        repeated = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+        return _apply(lax.conv_general_dilated, repeated, kernel, "SAME")
+
+    found, vjp = jax.vjp(
+        jax.jit(lambda x, k: _apply(convolve_upsampled, x, k, "SAME")), x, kernel
+    )
+    expected, expected_vjp = jax.vjp(definition, x, kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    cotangent = _draw(found.shape, 2)
+    for ours, theirs in zip(vjp(cotangent), expected_vjp(cotangent), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("platform", "share"), [("cpu", 4 / 9), ("tpu", 1.0)])
+def test_on_cpus_upsampling_leaves_four_products_of_nine(platform, share):
+    x, kernel = _draw((1, 64, 64, 2), 0), _draw((3, 3, 2, 4), 1)
+    conv = jax.jit(lambda x, k: _apply(convolve_upsampled, x, k, "SAME"))
+    lowered = conv.trace(x, kernel).lower(lowering_platforms=(platform,))
+    flops = lowered.cost_analysis()["flops"]
+    # The border is one position wide; so are two rows of additions to the kernel's.
+    assert flops == pytest.approx(share * 2 * 9 * 128**2 * 2 * 4, rel=0.05)

@@ -2,8 +2,9 @@
 
 import jax
 
-from vq_jax import sharding
+from vq_jax import compiler, sharding
 from vq_jax.pretrained import nets
+from vq_jax.training import memory
 from vq_jax.training.setup import Setup
 
 
@@ -23,6 +24,10 @@ def compile_step(setup: Setup) -> jax.stages.Compiled:
         donate_argnums=0,
     )
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return step.lower(
+    lowered = step.lower(
         setup.abstract_state, task.abstract_batch, key, nets.shapes(task.nets)
-    ).compile()
+    )
+    platform = setup.mesh.devices.flat[0].platform
+    compiled = lowered.compile(compiler_options=compiler.options(platform))
+    memory.return_freed()
+    return compiled

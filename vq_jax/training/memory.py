@@ -1,5 +1,7 @@
-"""Does a state fit into the memory there is? Only what is sure to fail is refused."""
+"""Memory: does a state fit into what there is, and what compiling leaves behind."""
 
+import contextlib
+import ctypes
 import functools
 import math
 import os
@@ -14,7 +16,8 @@ GIB = 2**30
 def check_fits(abstract_state) -> None:
     """Raises InputError where the arrays of a state need more memory than there is.
 
-    A step needs more than the state, by an amount that only the compiler knows.
+    Only what is sure to fail is refused: a step needs more than the state, by an amount
+    that only the compiler knows.
 
     Args:
         abstract_state: shapes, dtypes and shardings of the state.
@@ -31,6 +34,15 @@ def check_fits(abstract_state) -> None:
             f"{sizes[largest] / GIB:,.1f}. Make config.model smaller, or raise "
             "config.mesh.fsdp."
         )
+
+
+def return_freed() -> None:
+    """Hands what was freed back to the operating system, where the C library can.
+
+    Compiling a step leaves hundreds of MiB with glibc, which keeps them for later.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _bytes_of(leaf: jax.ShapeDtypeStruct) -> int:

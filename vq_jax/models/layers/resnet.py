@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 from einops import rearrange
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -13,6 +12,7 @@ from jaxtyping import Array, Float
 from vq_jax.config import ranges
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.ops import convolution
 
 Shortcut = Literal["input", "output"]
 Downsampling = Literal["conv", "symmetric_conv", "average"]
@@ -134,8 +134,9 @@ class Upsample(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
         channels = x.shape[-1]
         if self.kind == "nearest":
-            x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            return torch_conv(x, channels, dtype=self.dtype, name="conv")
+            convolve = convolution.convolve_upsampled
+            options = {"convolve": convolve, "dtype": self.dtype}
+            return torch_conv(x, channels, **options, name="conv")
         x = torch_conv(x, 4 * channels, dtype=self.dtype, name="conv")
         return rearrange(x, "b h w (i j c) -> b (h i) (w j) c", i=2, j=2)
 

@@ -1,6 +1,7 @@
 """Convolutions initialised as in PyTorch."""
 
 import math
+from collections.abc import Callable
 
 import jax
 from flax import linen as nn
@@ -29,6 +30,7 @@ def torch_conv(
     padding="SAME",
     use_bias: bool = True,
     dtype: str = "float32",
+    convolve: Callable = convolution.convolve,
     name: str,
 ) -> Float[Array, "b h2 w2 f"]:
     """Applies an `nn.Conv` with a square kernel, initialised as `torch.nn.Conv2d`.
@@ -40,6 +42,7 @@ def torch_conv(
     Args:
         channels: channels of the result.
         size: height and width of the kernel.
+        convolve: what computes it, `convolution.convolve` or one of its siblings.
     """
     return nn.Conv(
         channels,
@@ -50,6 +53,6 @@ def torch_conv(
         kernel_init=torch_kernel,
         bias_init=torch_bias(x.shape[-1] * size**2),
         dtype=dtype,
-        conv_general_dilated=convolution.convolve,
+        conv_general_dilated=convolve,
         name=name,
     )(x)

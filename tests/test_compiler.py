@@ -1,0 +1,27 @@
+import jax
+import pytest
+
+from vq_jax import compiler
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    compiler._known_cpu_options.cache_clear()
+    yield
+    compiler._known_cpu_options.cache_clear()
+
+
+def test_cpus_have_options_that_their_compiler_takes():
+    options = compiler.options("cpu")
+    assert options == compiler.CPU_OPTIONS
+    jax.jit(lambda x: 2 * x).lower(1.0).compile(compiler_options=options)
+
+
+@pytest.mark.parametrize("platform", ["gpu", "tpu"])
+def test_others_have_none(platform):
+    assert compiler.options(platform) == {}
+
+
+def test_a_release_of_xla_without_them_compiles_without(monkeypatch):
+    monkeypatch.setattr(compiler, "CPU_OPTIONS", {"xla_cpu_of_another_day": "1"})
+    assert compiler.options("cpu") == {}
