@@ -1,21 +1,25 @@
-"""Kernel gradients and GroupNorm of the residual models against XLA's and Flax's.
+"""What convolutions and GroupNorm cost beside XLA's and Flax's own ways.
 
     python benchmarks/convolution.py [--out=FILE.json] [--device=NAME]
 
-The same numbers up to rounding, other times. Ratios of median times are theirs / ours:
-above 1, ours is faster. On other devices than CPUs the kernel gradients are the same
-code.
+Each row compares two programs of the same numbers up to rounding: a convolution with
+all its gradients, compiled with our options against XLA's own; a convolution after
+upsampling, by its four phases against repeated pixels; GroupNorm, ours against Flax's.
+Ratios of median times are theirs / ours: above 1, ours is faster. On other devices than
+CPUs the first two rows' programs are the same.
 """
 
 import argparse
+import functools
 
 import jax
+import jax.numpy as jnp
 import timing
 from flax import linen as nn
 from jax import lax
 
 from vq_jax.models.layers.norms import GroupNorm
-from vq_jax.ops.convolution import convolve
+from vq_jax.ops import convolution
 
 # [b, h, w, c]; 3x3 kernels have as many output channels.
 SHAPES = (
@@ -35,8 +39,8 @@ def main() -> None:
     parser.add_argument("--num_calls", type=int, default=20, help="timed calls each")
     args = parser.parse_args()
     rows = [
-        {"input": list(shape), "what": name, **measure(make, shape, args.num_calls)}
-        for name, make in PAIRS.items()
+        {"input": list(shape), "what": name, **measure(shape, args.num_calls)}
+        for name, measure in MEASURES.items()
         for shape in SHAPES
     ]
     origin = {**timing.origin(args.device), "num_calls": args.num_calls}
@@ -45,29 +49,21 @@ def main() -> None:
         timing.write_json(args.out, {**origin, "rows": rows})
 
 
-def measure(make, shape: tuple[int, ...], num_calls: int) -> dict:
-    """Both functions of a pair on float32 images and cotangents of `shape`."""
-    x, cotangent = jax.random.normal(jax.random.key(0), (2, *shape))
-    return timing.compare(make(shape[-1]), x, cotangent, num_calls=num_calls)
+def _options(shape, num_calls: int) -> dict:
+    passes = functools.partial(_all_passes, lax.conv_general_dilated)
+    functions = {"ours": passes, "theirs": jax.jit(passes)}
+    return timing.compare(functions, *_operands(shape, 1), num_calls=num_calls)
 
 
-def _kernel_gradients(dim):
-    kernel = jax.numpy.zeros((3, 3, dim, dim))
-    layout = ("NHWC", "HWIO", "NHWC")
-
-    def gradient(conv):
-        def of_kernel(x, cotangent):
-            def apply(kernel):
-                return conv(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
-
-            return jax.vjp(apply, kernel)[1](cotangent)
-
-        return of_kernel
-
-    return {"ours": gradient(convolve), "theirs": gradient(lax.conv_general_dilated)}
+def _upsampled(shape, num_calls: int) -> dict:
+    functions = {
+        "ours": functools.partial(_all_passes, convolution.convolve_upsampled),
+        "theirs": functools.partial(_all_passes, _repeated),
+    }
+    return timing.compare(functions, *_operands(shape, 2), num_calls=num_calls)
 
 
-def _group_norms(dim):
+def _group_norm(shape, num_calls: int) -> dict:
     def both_passes(module):
         def passes(x, cotangent):
             params = module.init(jax.random.key(0), x)
@@ -76,14 +72,43 @@ def _group_norms(dim):
 
         return passes
 
-    theirs = nn.GroupNorm(32, epsilon=1e-6, use_fast_variance=False)
-    return {
+    functions = {
         "ours": both_passes(GroupNorm(32, epsilon=1e-6)),
-        "theirs": both_passes(theirs),
+        "theirs": both_passes(nn.GroupNorm(32, epsilon=1e-6, use_fast_variance=False)),
     }
+    x, _, cotangent = _operands(shape, 1)
+    return timing.compare(functions, x, cotangent, num_calls=num_calls)
 
 
-PAIRS = {"kernel gradient": _kernel_gradients, "GroupNorm, both passes": _group_norms}
+def _all_passes(conv, x, kernel, cotangent):
+    def apply(x, kernel):
+        return conv(x, kernel, (1, 1), "SAME", dimension_numbers=convolution.LAYOUT)
+
+    value, vjp = jax.vjp(apply, x, kernel)
+    return value, vjp(cotangent)
+
+
+def _repeated(x, *args, **options):
+    x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+    return lax.conv_general_dilated(x, *args, **options)
+
+
+def _operands(shape, scale: int):
+    """x, a kernel, and a cotangent of a result of `scale` times the size; float32."""
+    batch, height, width, dim = shape
+    keys = jax.random.split(jax.random.key(0), 3)
+    larger = (batch, scale * height, scale * width, dim)
+    return [
+        jax.random.normal(key, shape)
+        for key, shape in zip(keys, (shape, (3, 3, dim, dim), larger), strict=True)
+    ]
+
+
+MEASURES = {
+    "convolution, all passes": _options,
+    "after upsampling": _upsampled,
+    "GroupNorm, both passes": _group_norm,
+}
 
 
 COLUMNS = {

@@ -25,3 +25,8 @@ def test_others_have_none(platform):
 def test_a_release_of_xla_without_them_compiles_without(monkeypatch):
     monkeypatch.setattr(compiler, "CPU_OPTIONS", {"xla_cpu_of_another_day": "1"})
     assert compiler.options("cpu") == {}
+
+
+def test_its_jit_has_the_values_and_arguments_of_jax():
+    doubled = compiler.jit(lambda x, times: times * x, static_argnames="times")
+    assert doubled(1.5, times=2) == 3.0

@@ -1,6 +1,7 @@
 """Options that XLA compiles programs of this project with."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 
@@ -13,6 +14,12 @@ CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDU
 def options(platform: str) -> dict[str, str]:
     """`compiler_options` of `jax.jit` and of `compile` for "cpu", "gpu", "tpu", …."""
     return _known_cpu_options() if platform == "cpu" else {}
+
+
+def jit(function: Callable, **options_of_jit) -> Callable:
+    """`jax.jit` with the options for JAX's default devices."""
+    chosen = options(jax.default_backend())
+    return jax.jit(function, compiler_options=chosen or None, **options_of_jit)
 
 
 @functools.cache

@@ -4,12 +4,10 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from jax import lax
 
 from configs import vqgan_imagenet256
 from vq_jax.losses.adversarial_objective import build_adversarial_objective
 from vq_jax.models.build import build_autoencoder, build_discriminator
-from vq_jax.ops import convolution
 from vq_jax.testing import steps
 
 KEY = jax.random.key(0)
@@ -17,13 +15,8 @@ WEIGHTS = {"l1": 1.0, "quantizer": 1.0}
 
 
 @pytest.fixture
-def optimised(monkeypatch):
-    """As accelerators compile: dead code is dropped among the optimisations.
-
-    Kernel gradients are XLA's own, as there; of a loop, as CPUs have it, the compiler
-    would count one round.
-    """
-    monkeypatch.setattr(convolution, "convolve", lax.conv_general_dilated)
+def optimised():
+    """As in a run: dead code is dropped among the optimisations."""
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from vq_jax import sharding
+from vq_jax import compiler, sharding
 from vq_jax.config import ranges
 from vq_jax.data import pipeline
 from vq_jax.metrics.signs import Sign
@@ -49,7 +49,7 @@ class Subject:
 
     def compile(self, function: Callable) -> Callable:
         """The function compiled, with its results on all devices of the mesh."""
-        return jax.jit(function, out_shardings=sharding.replicated(self.mesh))
+        return compiler.jit(function, out_shardings=sharding.replicated(self.mesh))
 
     def batches(
         self, batch_size: int, *, limit: int | None = None

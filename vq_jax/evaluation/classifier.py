@@ -10,8 +10,8 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
+from vq_jax import compiler
 from vq_jax.evaluation.small_images import shrunk
-from vq_jax.ops import convolution
 
 CLIP_NORM = 1.0
 
@@ -34,7 +34,7 @@ class Classifier(nn.Module):
         """Logits, float32. Images of more than 32 pixels a side are scaled to 32."""
         x = shrunk(images)
         for width in self.channels:
-            conv = nn.Conv(width, (3, 3), conv_general_dilated=convolution.convolve)
+            conv = nn.Conv(width, (3, 3))
             x = jax.nn.relu(nn.max_pool(conv(x), (2, 2), (2, 2), "SAME"))
         x = jax.nn.relu(nn.Dense(self.hidden)(x.reshape(len(x), -1)))
         return nn.Dense(self.num_classes)(x)
@@ -63,7 +63,7 @@ def train(
     first = next(batches)
     variables = jax.jit(model.init)(jax.random.key(seed), first["image"])
     opt_state = jax.jit(tx.init)(variables)
-    update = jax.jit(functools.partial(_update, model, tx), donate_argnums=(0, 1))
+    update = compiler.jit(functools.partial(_update, model, tx), donate_argnums=(0, 1))
     for batch in itertools.islice(itertools.chain([first], batches), num_steps):
         variables, opt_state = update(variables, opt_state, batch)
     return variables

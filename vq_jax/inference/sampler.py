@@ -11,6 +11,7 @@ from etils import epath
 from jaxtyping import Float, Int, Integer, UInt8
 from ml_collections import ConfigDict
 
+from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
@@ -244,11 +245,11 @@ class Sampler:
                 variables, keys, labels, sampling, known, method="sample"
             )
 
-        return jax.jit(draw, static_argnames=("prior", "sampling"))
+        return compiler.jit(draw, static_argnames=("prior", "sampling"))
 
     @functools.cached_property
     def _log_prob(self) -> Callable:
-        return jax.jit(functools.partial(self.prior.apply, method="log_prob"))
+        return compiler.jit(functools.partial(self.prior.apply, method="log_prob"))
 
     def _codes(self, images: np.ndarray) -> np.ndarray:
         if images.dtype == np.uint8:

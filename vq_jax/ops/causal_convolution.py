@@ -1,9 +1,8 @@
 """Convolutions of which a position sees nothing that comes after it."""
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
-
-from vq_jax.ops import convolution
 
 
 def convolve_windows(
@@ -16,7 +15,10 @@ def convolve_windows(
     """
     rows, columns = kernel.shape[:2]
     if x.shape[1] > rows:
-        return convolution.convolve(x, kernel, (1, 1), "VALID")
+        layout = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", dimension_numbers=layout
+        )
     width = x.shape[2] - columns + 1
     taps = [x[:, i, j : j + width] for i in range(rows) for j in range(columns)]
     windows = jnp.concatenate(taps, axis=-1)

@@ -11,7 +11,6 @@ from vq_jax.errors import InputError
 from vq_jax.models.discriminators.base import Discriminator, Images
 from vq_jax.models.layers import norms
 from vq_jax.models.layers.torch_conv import torch_bias
-from vq_jax.ops import convolution
 
 
 class PatchDiscriminator(Discriminator):
@@ -71,7 +70,6 @@ class PatchDiscriminator(Discriminator):
             kernel_init=nn.initializers.normal(0.02),
             bias_init=torch_bias(x.shape[-1] * 4**2),
             dtype=self.dtype,
-            conv_general_dilated=convolution.convolve,
             name=name,
         )
         if self.norm != "spectral":

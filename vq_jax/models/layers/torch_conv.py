@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import jax
 from flax import linen as nn
+from jax import lax
 from jaxtyping import Array, Float
-
-from vq_jax.ops import convolution
 
 torch_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """U(-1/√fan_in, 1/√fan_in), a third of the variance of Flax's default."""
@@ -30,7 +29,7 @@ def torch_conv(
     padding="SAME",
     use_bias: bool = True,
     dtype: str = "float32",
-    convolve: Callable = convolution.convolve,
+    convolve: Callable = lax.conv_general_dilated,
     name: str,
 ) -> Float[Array, "b h2 w2 f"]:
     """Applies an `nn.Conv` with a square kernel, initialised as `torch.nn.Conv2d`.
@@ -42,7 +41,7 @@ def torch_conv(
     Args:
         channels: channels of the result.
         size: height and width of the kernel.
-        convolve: what computes it, `convolution.convolve` or one of its siblings.
+        convolve: what computes it, with the arguments of `conv_general_dilated`.
     """
     return nn.Conv(
         channels,

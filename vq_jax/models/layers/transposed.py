@@ -14,7 +14,7 @@ class TransposedConv(nn.Module):
     columns. A pixel of each phase depends on 2x2 of the 3x3 pixels around it, so a 3x3
     convolution computes all phases as channels; 5/9 of its kernel are 0, and it has
     2.25 times the flops of the usual form. On a CPU its forward pass is somewhat slower
-    than the usual one, and its kernel gradient some ten times faster, which makes the
+    than the usual one, and its kernel gradient several times faster, which makes the
     training step faster (benchmarks/transposed_conv.py).
 
     Attributes:
