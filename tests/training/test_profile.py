@@ -1,9 +1,9 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from configs import quickstart
 from etils import epath
 
+from configs import quickstart
 from vq_jax.errors import InputError
 from vq_jax.training.profile import Traced, traced_steps
 from vq_jax.training.setup import prepare
