@@ -114,7 +114,7 @@ def test_few_shapes_are_compiled_whatever_the_length(computed):
     other, shapes = computed
     for count in (1, 3, 5, 8, 9, 31, 33, 70):
         other.encode(np.zeros((count, 4, 4, 3), np.uint8))
-    assert shapes == {(n, 4, 4) for n in (1, 4, 8, 16, 32)}
+    assert shapes == {(n, 4, 4) for n in (1, 4, 8, 16, 32, 64, 128)}
 
 
 def test_few_large_images_are_computed_at_once(computed, monkeypatch):

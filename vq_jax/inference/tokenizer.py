@@ -93,7 +93,7 @@ class Tokenizer:
         model: Autoencoder,
         variables: dict,
         *,
-        chunk_size: int = 32,
+        chunk_size: int = 128,
         mesh: Mesh | None = None,
     ):
         if not isinstance(chunk_size, int):
@@ -115,7 +115,7 @@ class Tokenizer:
         cls,
         workdir: epath.PathLike,
         *,
-        chunk_size: int = 32,
+        chunk_size: int = 128,
         dtype: str | None = None,
     ) -> "Tokenizer":
         """The tokenizer that a run trained, from its latest checkpoint.
@@ -156,6 +156,8 @@ class Tokenizer:
         self, batches: Iterable[UInt8[np.ndarray, "n h w c"]]
     ) -> Iterator[Int[np.ndarray, "n *tokens"]]:
         """`encode` of each; the next batch is asked for and sent before codes come.
+
+        Until then a batch may not be changed: a CPU computes on its very memory.
 
         Raises:
             InputError: as `encode`.
@@ -227,11 +229,13 @@ class Tokenizer:
         self, fn: Callable, arrays: Iterable[np.ndarray]
     ) -> Iterator[tuple[jax.Array, int, bool]]:
         """(`fn` of some rows and of padding, number of rows, last of their array?)."""
-        rows_of = sharding.batch_sharding(self._mesh)
+        rows_of, kind = sharding.batch_sharding(self._mesh), None
         for array in arrays:
             # Asked first: bad shapes raise, and it is the answer where there are no
-            # rows.
-            one = self._shape_of_one(fn, array)
+            # rows. It takes a millisecond, and most arrays are as those before.
+            if kind != (array.shape[1:], array.dtype):
+                one = self._shape_of_one(fn, array)
+                kind = array.shape[1:], array.dtype
             if not len(array):
                 yield np.zeros((0, *one.shape[1:]), one.dtype), 0, True
             image = one if fn is self._decode else array
