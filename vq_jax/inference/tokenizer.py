@@ -152,9 +152,7 @@ class Tokenizer:
         (codes,) = self._each(self._encode, [_images(images)])
         return codes
 
-    def encode_each(
-        self, batches: Iterable[UInt8[np.ndarray, "n h w c"]]
-    ) -> Iterator[Int[np.ndarray, "n *tokens"]]:
+    def encode_each(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """`encode` of each; the next batch is asked for and sent before codes come.
 
         Until then a batch may not be changed: a CPU computes on its very memory.
