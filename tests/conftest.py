@@ -66,13 +66,17 @@ def _few_programs():
 
 @pytest.fixture(scope="session")
 def start():
-    """`start("train", "--flag=…")`: a running `vq-jax` program, output captured."""
+    """`start("train", "--flag=…")`: a running `vq-jax` program, output captured.
+
+    Further arguments are variables of its environment; None is one that is not set.
+    """
 
     def run(*arguments, **environment):
+        environment = {**USER_ENVIRONMENT, **environment}
         return subprocess.Popen(
             [sys.executable, "-m", "vq_jax.cli.main", *map(str, arguments)],
             cwd=ROOT,
-            env={**USER_ENVIRONMENT, **environment},
+            env={k: v for k, v in environment.items() if v is not None},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -63,6 +63,7 @@ def prior_defaults() -> ConfigDict:
             },
             "checkpoint": {"every": 1_000, "keep": 2, "keep_every": 0},
             "mesh": {"data": -1, "fsdp": 1},  # data=-1: all that is left
+            "profile": {"start": 10, "steps": 0},  # traced steps: the first, how many
         }
     )
 

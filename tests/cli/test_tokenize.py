@@ -187,18 +187,18 @@ def test_codes_do_not_depend_on_threads_and_stops(
     assert not any("lock" in name or "draft" in name for name in wanted)
     (tmp_path / "out").rename(tmp_path / "before")
 
-    encode, calls = Tokenizer.encode, []
+    encode, calls = Tokenizer.encode_each, []
 
-    def stopped(self, images):
+    def stopped(self, batches):
         if len(calls) == 2:
             raise KeyboardInterrupt
         calls.append(1)
-        return encode(self, images)
+        return encode(self, batches)
 
-    monkeypatch.setattr(Tokenizer, "encode", stopped)
+    monkeypatch.setattr(Tokenizer, "encode_each", stopped)
     assert tokenize(*flags)[0] == 128 + signal.SIGINT
     assert "codes.json" not in files(tmp_path / "out")
-    monkeypatch.setattr(Tokenizer, "encode", encode)
+    monkeypatch.setattr(Tokenizer, "encode_each", encode)
     code, printed = tokenize(*flags)
     assert code == 0, printed
     assert "shard 2 of 3" not in printed
@@ -210,7 +210,7 @@ def test_a_finished_folder_is_recognised(
     tokenizer, pictures, tokenize, tmp_path, monkeypatch
 ):
     assert tokenize()[0] == 0
-    monkeypatch.setattr(Tokenizer, "encode", None)
+    monkeypatch.setattr(Tokenizer, "encode_each", None)
     code, printed = tokenize()
     assert code == 0, printed
     assert "the codes of 3 images" in printed

@@ -13,23 +13,28 @@ from vq_jax.inference import tokenizer as tokenizing
 from vq_jax.models.build import build_autoencoder
 from vq_jax.sharding import make_mesh
 from vq_jax.testing import tiny
+from vq_jax.testing.runs import initialise_run
 
 
 @pytest.fixture(scope="module", params=["vq", "vq_ema"])
 def tokenizer(request):
     model = tiny.model(request.param)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)
-    return Tokenizer(model, variables, chunk_size=4)
+    return Tokenizer(model, variables, chunk_size=4, mesh=_one_device())
+
+
+def _one_device():
+    return make_mesh(data=1, fsdp=1, devices=jax.devices()[:1])
 
 
 @pytest.mark.parametrize("count", [0, 3, 70])
 def test_many_devices_encode_what_one_does(tokenizer, count):
-    mesh = make_mesh(data=-1, fsdp=1)
-    many = Tokenizer(tokenizer.model, tokenizer.variables, chunk_size=4, mesh=mesh)
+    many = Tokenizer(tokenizer.model, tokenizer.variables, chunk_size=4)
     assert many.most_at_once(16, 16) == 4 * len(jax.devices())
     images = tiny.images(70)[:count]
     np.testing.assert_array_equal(many.encode(images), tokenizer.encode(images))
-    copy = pickle.loads(pickle.dumps(many))
+    copy = pickle.loads(pickle.dumps(tokenizer))
+    assert copy.most_at_once(16, 16) == many.most_at_once(16, 16)
     np.testing.assert_array_equal(copy.encode(images), tokenizer.encode(images))
 
 
@@ -101,14 +106,15 @@ def computed(tokenizer, monkeypatch):
         return jnp.zeros((len(images), 1, 1), jnp.int32)
 
     monkeypatch.setattr(tokenizing, "encode", encode)
-    return Tokenizer(tokenizer.model, tokenizer.variables), shapes
+    mesh = _one_device()
+    return Tokenizer(tokenizer.model, tokenizer.variables, mesh=mesh), shapes
 
 
 def test_few_shapes_are_compiled_whatever_the_length(computed):
     other, shapes = computed
     for count in (1, 3, 5, 8, 9, 31, 33, 70):
         other.encode(np.zeros((count, 4, 4, 3), np.uint8))
-    assert shapes == {(n, 4, 4) for n in (1, 4, 8, 16, 32)}
+    assert shapes == {(n, 4, 4) for n in (1, 4, 8, 16, 32, 64, 128)}
 
 
 def test_few_large_images_are_computed_at_once(computed, monkeypatch):
@@ -209,3 +215,53 @@ def test_a_model_without_codes_still_reconstructs():
     assert tokenizer.reconstruct(tiny.images(2)).shape == (2, 16, 16, 3)
     with pytest.raises(InputError, match="encode: the model has no codes"):
         tokenizer.encode(tiny.images(2))
+
+
+def test_batches_are_encoded_one_by_one_as_they_are_alone(tokenizer):
+    batches = [tiny.images(n, seed=n) for n in (5, 0, 9, 1)]
+    found = [*tokenizer.encode_each(batches)]
+    assert [len(codes) for codes in found] == [5, 0, 9, 1]
+    for codes, images in zip(found, batches, strict=True):
+        np.testing.assert_array_equal(codes, tokenizer.encode(images))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_devices_have_the_next_images_before_codes_are_fetched(
+    tokenizer, count, monkeypatch
+):
+    events = []
+    fetch = np.asarray
+
+    def asarray(array, *args, **kwargs):
+        if isinstance(array, jax.Array):
+            events.append("fetch")
+        return fetch(array, *args, **kwargs)
+
+    def batches():
+        for batch in range(3):
+            events.append("send")
+            yield tiny.images(count, seed=batch)
+
+    monkeypatch.setattr(np, "asarray", asarray)
+    for _ in tokenizer.encode_each(batches()):
+        events.append("codes")
+    assert events == [
+        *("send", "send", "fetch", "codes"),
+        *("send", "fetch", "codes", "fetch", "codes"),
+    ]
+
+
+def test_a_run_is_loaded_in_the_dtype_that_is_asked_for(tmp_path):
+    initialise_run(quickstart.get_config("smoke"), tmp_path)
+    images = tiny.images(4, size=32)
+    usual, half = (
+        Tokenizer.load(tmp_path, dtype=dtype) for dtype in (None, "bfloat16")
+    )
+    assert usual.model.encoder.dtype == "float32"
+    assert half.model.encoder.dtype == "bfloat16"
+    assert half.encode(images).shape == usual.encode(images).shape
+    np.testing.assert_array_equal(
+        half.decode(half.encode(images)), half.reconstruct(images)
+    )
+    with pytest.raises(InputError, match=r"config\.model\.dtype='float16'"):
+        Tokenizer.load(tmp_path, dtype="float16")

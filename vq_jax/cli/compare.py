@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, compiled_programs, exits
 from vq_jax.cli.configuration import load_config
 from vq_jax.config.renamed import current_path
 from vq_jax.errors import InputError
@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--allow", type=arguments.words, default=[], help=text)
     args, overrides = parser.parse_known_args(argv[1:])
     with exits.clear_errors():
+        compiled_programs.keep()
         paths = args.configs
         named = labels(paths)
         candidates = list(map(Candidate, paths, names(paths), named, named))

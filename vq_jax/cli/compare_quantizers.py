@@ -7,7 +7,7 @@ has a figure of the metrics over them, too.
 
 from collections.abc import Sequence
 
-from vq_jax.cli import arguments, compare, exits
+from vq_jax.cli import arguments, compare, compiled_programs, exits
 
 FAMILIES = "vq,vq_rotation,vq_cosine,vq_ema,cvq,simvq,ibq,gumbel,soft,fsq,lfq,bsq,"
 FAMILIES += "product,residual,none"
@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--bits", type=arguments.numbers, default="8", help=text)
     args, overrides = parser.parse_known_args(argv[1:])
     with exits.clear_errors():
+        compiled_programs.keep()
         planned = candidates(args.config, args.families, args.bits)
         signal = compare.compare(argv, args, overrides, planned, ["model.quantizer"])
     exits.leave(signal)

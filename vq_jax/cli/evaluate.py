@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, compiled_programs, exits
 from vq_jax.errors import InputError
 
 FLAGS = {
@@ -37,6 +37,7 @@ def main(argv: Sequence[str]) -> None:
     arguments.add_data_flags(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
+        compiled_programs.keep()
         _evaluate(args)
 
 

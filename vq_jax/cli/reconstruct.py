@@ -5,6 +5,7 @@ few sizes and cropped back: the model is compiled for every size that it meets. 
 images are left out and named, and the exit code is 2 then.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,8 +13,8 @@ import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
 
-from vq_jax.cli import arguments, exits
-from vq_jax.data import decode, transforms
+from vq_jax.cli import arguments, compiled_programs, exits
+from vq_jax.data import ahead, decode, transforms
 from vq_jax.data.sources import folder, photos
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
@@ -38,7 +39,29 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--compare", action="store_true", help=text)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
+        compiled_programs.keep()
         _reconstruct(args)
+
+
+@dataclasses.dataclass
+class _Picture:
+    """An image on its way from a file to a file.
+
+    Attributes:
+        name: without extension.
+        image: uint8 [h, w, c].
+        recon: likewise; of the same size.
+        fitted: how the image was fitted to the model.
+        shown: what is written.
+        error: why the picture is left out; None if it is not.
+    """
+
+    name: str
+    image: np.ndarray | None = None
+    recon: np.ndarray | None = None
+    fitted: str = ""
+    shown: np.ndarray | None = None
+    error: InputError | None = None
 
 
 def _reconstruct(args) -> None:
@@ -52,21 +75,23 @@ def _reconstruct(args) -> None:
     tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
     out, console = make_folder(args.out, "--out"), exits.console()
     compared, broken, count = [], [], 0
-    for name, read in _images(args.images, out, trained.config.data):
+    # The next image is read, and the one before written, while one is computed.
+    images = _images(args.images, out, trained.config.data)
+    read = ahead.in_order(_read, images, num_threads=1, most=1)
+    computed = (_through(tokenizer, picture) for picture in read)
+    write = functools.partial(_write, out, args.compare)
+    for picture in ahead.in_order(write, computed, num_threads=1, most=1):
         count += 1
-        try:
-            image = read()
-            recon, fitted = _through(tokenizer, image)
-        except InputError as error:
-            console.print(f"left out {name}: {error}", soft_wrap=True)
+        name, image = picture.name, picture.image
+        if picture.error:
+            console.print(f"left out {name}: {picture.error}", soft_wrap=True)
             broken.append(name)
             continue
-        shown = pictures.side_by_side(image, recon) if args.compare else recon
-        path = pictures.write_png(out / f"{name}.png", shown)
         if args.compare and _embedded(args.images):
-            compared.append(shown)
+            compared.append(picture.shown)
         size = f"{image.shape[1]}x{image.shape[0]}"
-        console.print(f"wrote {path} ({size}, {fitted})", soft_wrap=True)
+        path = _path(out, name)
+        console.print(f"wrote {path} ({size}, {picture.fitted})", soft_wrap=True)
     if compared:
         path = pictures.write_png(out / "together.png", pictures.stack(compared))
         text = "whole photographs, each left of its reconstruction"
@@ -78,15 +103,45 @@ def _reconstruct(args) -> None:
         )
 
 
-def _through(tokenizer, image: np.ndarray) -> tuple[np.ndarray, str]:
-    """The reconstruction, and how the image was fitted to the model."""
+def _read(named: tuple[str, Callable[[], np.ndarray]]) -> _Picture:
+    name, read = named
+    try:
+        return _Picture(name, read())
+    except InputError as error:
+        return _Picture(name, error=error)
+
+
+def _through(tokenizer, picture: _Picture) -> _Picture:
+    """The picture with its reconstruction, unless one of the two is an error."""
+    if picture.error:
+        return picture
+    image = picture.image
     height, width = image.shape[:2]
     padded = pad_to_few(image, tokenizer.stride)
-    recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
-    if padded.shape == image.shape:
-        return recon, f"a multiple of the stride {tokenizer.stride}"
-    size = f"{padded.shape[1]}x{padded.shape[0]}"
-    return recon, f"padded to {size} by repeating the edge, then cropped back"
+    try:
+        recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
+    except InputError as error:
+        return _Picture(picture.name, error=error)
+    fitted = f"a multiple of the stride {tokenizer.stride}"
+    if padded.shape != image.shape:
+        size = f"{padded.shape[1]}x{padded.shape[0]}"
+        fitted = f"padded to {size} by repeating the edge, then cropped back"
+    return dataclasses.replace(picture, recon=recon, fitted=fitted)
+
+
+def _write(out: epath.Path, compare: bool, picture: _Picture) -> _Picture:
+    """The picture as it was written, unless it is an error."""
+    if picture.error:
+        return picture
+    shown = picture.recon
+    if compare:
+        shown = pictures.side_by_side(picture.image, picture.recon)
+    pictures.write_png(_path(out, picture.name), shown)
+    return dataclasses.replace(picture, shown=shown)
+
+
+def _path(out: epath.Path, name: str) -> epath.Path:
+    return out / f"{name}.png"
 
 
 def _images(
@@ -101,7 +156,7 @@ def _images(
     files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
     root = path.parent if path.is_file() else path
     names = [str(file.relative_to(root).with_suffix("")) for file in files]
-    _check_outputs(files, [out / f"{name}.png" for name in names])
+    _check_outputs(files, [_path(out, name) for name in names])
     for name, file in zip(names, files, strict=True):
         yield (
             name,

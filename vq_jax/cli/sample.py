@@ -12,7 +12,7 @@ import datetime
 import time
 from collections.abc import Iterator, Sequence
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, compiled_programs, exits
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 
@@ -57,6 +57,7 @@ def main(argv: Sequence[str]) -> None:
     arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
+        compiled_programs.keep()
         _sample(args)
 
 

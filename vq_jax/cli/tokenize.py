@@ -5,14 +5,14 @@ them; --fit chooses. `vq_jax.data.codes.CodeSource(OUT)` reads codes and labels,
 names of the files. A prior learns from OUT/train and OUT/test with --config.codes=OUT.
 
 The same command goes on where it was stopped, however that was, and writes the same
-files. Only one shard of codes is in memory.
+files. Two shards of codes are in memory.
 """
 
 from collections.abc import Sequence
 
 from etils import epath
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, compiled_programs, exits
 from vq_jax.inference.fit import FITS, Fit
 
 
@@ -22,6 +22,7 @@ def main(argv: Sequence[str]) -> None:
     source = "--images" if args.images else "--data"
     flags = {**arguments.DATA_FLAGS, r"config\.data\.source": source}
     with arguments.joined(args), exits.clear_errors(flags):
+        compiled_programs.keep()
         _tokenize(args)
 
 
@@ -51,7 +52,7 @@ def _parser() -> arguments.Parser:
     text = "the mirror image of each crop, too"
     parser.add_argument("--flip", action="store_true", help=text)
     parser.add_argument("--seed", type=int, default=0, help="of random crops")
-    text = "images of a file of codes; those of one are kept in memory. Default: 4096"
+    text = "images of a file of codes; those of two are kept in memory. Default: 4096"
     parser.add_argument("--shard_size", type=int, default=4096, help=text)
     arguments.add_distributed(parser)
     arguments.add_data_flags(parser)
@@ -63,10 +64,10 @@ def _tokenize(args) -> None:
 
     from vq_jax.config.checks import check_range
     from vq_jax.data import pipeline
+    from vq_jax.inference.encoding import code_settings
     from vq_jax.inference.load import open_workdir
     from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
     from vq_jax.inference.views import Views
-    from vq_jax.sharding import make_mesh
     from vq_jax.training.jax_flags import GUARDS, check_flags
     from vq_jax.workdirs.files import make_folder
     from vq_jax.workdirs.lock import LOCK, locked
@@ -75,8 +76,7 @@ def _tokenize(args) -> None:
     check_range(args.shard_size, 1, where="--shard_size")
     trained = open_workdir(args.workdir)
     check_has_codes(trained.model, "tokenize")
-    mesh = make_mesh(data=-1, fsdp=1, devices=jax.local_devices())
-    tokenizer = Tokenizer(trained.model, trained.load(), mesh=mesh)
+    tokenizer = Tokenizer(trained.model, trained.load())
     data = trained.config.data
     split = args.split or ("all" if args.images else data.train_split)
     if args.images:
@@ -93,7 +93,8 @@ def _tokenize(args) -> None:
     first = jax.process_index() == 0
     console.quiet = console.quiet or not first
     console.print(str(views), soft_wrap=True)
-    settings = _settings(args, trained, views, records)
+    settings = code_settings(trained, views, records, args.shard_size)
+    settings["workdir"] = str(args.workdir)
     with locked(args.out, "--out"):
         try:
             _write(args.out, settings, console, tokenizer, views, records)
@@ -104,54 +105,21 @@ def _tokenize(args) -> None:
                 (epath.Path(args.out) / LOCK).unlink(missing_ok=True)
 
 
-def _settings(args, trained, views, records) -> dict:
-    """What the codes depend on, for the card."""
-    source, data = records.source, views.fit.data
-    return {
-        "codebook_size": trained.model.quantizer.codebook_size,
-        "classes": [*source.classes],
-        "source": data.source,
-        "split": source.split,
-        "records": source.fingerprint,
-        "num_records": len(records),
-        "fit": views.fit.kind,
-        "preprocessing": str(views),
-        "num_views": len(views),
-        "image_size": data.image_size,
-        "white_point": data.white_point,
-        "stride": views.fit.stride,
-        "shard_size": args.shard_size,
-        "workdir": str(args.workdir),
-        "step": trained.step,
-        "digest": trained.digest,
-    }
-
-
 def _write(out: str, settings: dict, console, tokenizer, views, records) -> None:
     """Writes the shards of this process that are missing, and the card."""
     import jax
 
-    from vq_jax.data import pipeline
     from vq_jax.data.code_writer import CodeWriter
-    from vq_jax.inference.encoding import encode_views
+    from vq_jax.inference.encoding import write_codes
 
-    data = views.fit.data
-    root = f"{epath.Path(data.source.removeprefix('folder:')).expanduser()}/"
+    folder = epath.Path(views.fit.data.source.removeprefix("folder:")).expanduser()
     writer = CodeWriter(
         out,
         settings,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    for number in writer.missing():
-        indices = writer.records(number)
-        made = pipeline.each_record(data, records, indices, views)
-        images = [*encode_views(tokenizer, made, root)]
-        # Threads find broken images in any order.
-        skipped = [records.skipped[i] for i in indices if i in records.skipped]
-        writer.write(number, images, skipped)
-        console.print(f"shard {number + 1} of {writer.num_shards}")
-    writer.finish()
+    write_codes(writer, tokenizer, records, views, root=f"{folder}/", say=console.print)
 
 
 def _report(out: str, console) -> None:

@@ -5,7 +5,7 @@ The same command resumes from the latest checkpoint of its workdir.
 
 from collections.abc import Sequence
 
-from vq_jax.cli import arguments, exits
+from vq_jax.cli import arguments, compiled_programs, exits
 from vq_jax.cli.configuration import load_config
 
 
@@ -18,6 +18,7 @@ def main(argv: Sequence[str]) -> None:
     arguments.add_distributed(parser)
     args, overrides = parser.parse_known_args(argv[1:])
     with arguments.joined(args), exits.clear_errors():
+        compiled_programs.keep()
         config = load_config(args.config, overrides)
         from vq_jax.training import run
 

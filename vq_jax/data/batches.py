@@ -1,6 +1,6 @@
 """From records to batches with Grain: shuffled or in order, resumable, by process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grain
@@ -100,21 +100,6 @@ def in_order(
 
     dataset = grain.MapDataset.range(num_batches * local_batch).map(masked)
     return iter(dataset.to_iter_dataset(_read_options(data_config)).batch(local_batch))
-
-
-def each(
-    indices: Sequence[int], element: Callable[[int], Any], data_config: ConfigDict
-) -> Iterator:
-    """`element` of every index, in order and without those that are None.
-
-    Only as many are made ahead as there are threads: they may be large.
-    """
-    num_threads = _read_options(data_config).num_threads
-    options = grain.ReadOptions(
-        num_threads=num_threads, prefetch_buffer_size=num_threads
-    )
-    dataset = grain.MapDataset.source(indices).map(element)
-    return iter(dataset.to_iter_dataset(options))
 
 
 def _local_batch(batch_size: int, process_index: int, process_count: int) -> int:

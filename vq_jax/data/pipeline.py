@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from vq_jax.config import ranges
 from vq_jax.config.fields import check_section
-from vq_jax.data import batches, transforms
+from vq_jax.data import ahead, batches, transforms
 from vq_jax.data.records import ON_ERROR, ChosenRecords, Records
 from vq_jax.data.sources import Record, open_source
 from vq_jax.data.transforms import eval_transform, train_transform
@@ -186,7 +186,7 @@ def each_record(
 ) -> Iterator[T]:
     """`transform` of the records of these indices that are not broken, in order.
 
-    Only as many are read ahead as there are threads: images may be large.
+    Large images are read ahead one a thread, small ones several (`ahead.in_order`).
 
     Raises:
         InputError: While iterating, a broken image.
@@ -196,7 +196,8 @@ def each_record(
         record = records[index]
         return None if record is None else transform(index, record)
 
-    return batches.each(indices, element, data_config)
+    made = ahead.in_order(element, indices, num_threads=data_config.num_threads)
+    return (found for found in made if found is not None)
 
 
 def first_images(data_config: ConfigDict, split: str, count: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Images of any size for a model: whole, resized, or cropped as in training."""
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,11 @@ class Fit:
         return f"whole images, {scaled}{padded}"
 
     def _crop(self, record: Record) -> np.ndarray:
-        return transforms.eval_transform(self.data)(record)["image"]
+        return self._transform(record)["image"]
+
+    @functools.cached_property
+    def _transform(self) -> transforms.EvalTransform:
+        return transforms.eval_transform(self.data)
 
     def _whole(self, record: Record) -> np.ndarray:
         data, image = self.data, record["image"]

@@ -90,11 +90,18 @@ class SavedTokenizer:
         )
 
 
-def open_workdir(workdir: epath.PathLike) -> SavedTokenizer:
+def open_workdir(
+    workdir: epath.PathLike, *, dtype: str | None = None
+) -> SavedTokenizer:
     """The autoencoder of a run's latest checkpoint; only its configuration is read.
 
+    Args:
+        workdir: folder of the run.
+        dtype: takes the place of `config.model.dtype`, if one is given.
+
     Raises:
-        InputError: there is no checkpoint in `workdir`, or it holds no autoencoder.
+        InputError: there is no checkpoint in `workdir`, it holds no autoencoder, or
+            there is no such dtype.
     """
     config, step = checkpoint.load_config(workdir)
     if "model" not in config:
@@ -102,6 +109,8 @@ def open_workdir(workdir: epath.PathLike) -> SavedTokenizer:
             f"{workdir} is a run of config.task={config.task!r}, which trains no "
             "autoencoder; name the workdir of a tokenizer."
         )
+    if dtype is not None:
+        config.model.dtype = dtype
     model = build_autoencoder(config.model, channels=config.data.channels)
     return SavedTokenizer(epath.Path(workdir), model, config, step)
 
@@ -123,15 +132,15 @@ def open_tokenizer(workdir: str) -> SavedTokenizer:
         raise InputError(f"config.tokenizer={workdir}: {error}") from error
 
 
-def load_workdir(workdir: epath.PathLike) -> TrainedModel:
+def load_workdir(workdir: epath.PathLike, *, dtype: str | None = None) -> TrainedModel:
     """The autoencoder of a run's latest checkpoint, on the default device.
 
-    The optimizer's state is not restored.
+    The optimizer's state is not restored. `dtype` is as for `open_workdir`.
 
     Raises:
-        InputError: there is no checkpoint in `workdir`, or it holds no autoencoder.
+        InputError: as `open_workdir`.
     """
-    saved = open_workdir(workdir)
+    saved = open_workdir(workdir, dtype=dtype)
     return TrainedModel(saved.model, saved.load(), saved.config, saved.step)
 
 

@@ -8,6 +8,8 @@ def pad_to_multiple(
     image: UInt8[np.ndarray, "h w c"], stride: int
 ) -> UInt8[np.ndarray, "h2 w2 c"]:
     """Grows an image by < stride pixels, at right and bottom, repeating its edge."""
+    if _fits(image, stride):
+        return image
     height, width = image.shape[:2]
     padding = ((0, -height % stride), (0, -width % stride), (0, 0))
     return np.pad(image, padding, mode="edge")
@@ -21,10 +23,14 @@ def pad_to_few(
     A side becomes stride x {1, …, 8, 10, 12, 14, 16, 20, …}: four sizes an octave, and
     less than a quarter more. A model is compiled for every size that it meets.
     """
-    if not (image.shape[0] % stride or image.shape[1] % stride):
+    if _fits(image, stride):
         return image
     padding = [(0, _few(side, stride) - side) for side in image.shape[:2]]
     return np.pad(image, (*padding, (0, 0)), mode="edge")
+
+
+def _fits(image: np.ndarray, stride: int) -> bool:
+    return not (image.shape[0] % stride or image.shape[1] % stride)
 
 
 def _few(side: int, stride: int) -> int:

@@ -57,10 +57,9 @@ class Sampler:
         check_range(batch_size, 1, where="batch_size")
         self.prior, self.sampling, self.step = saved.prior, saved.sampling, saved.step
         self.batch_size = batch_size
-        self.tokenizer = Tokenizer(
-            saved.tokenizer.model, saved.tokenizer.load(), chunk_size=DECODED_AT_ONCE
-        )
-        self._variables = {"params": saved.params, TOKENIZER: self.tokenizer.variables}
+        model, variables = saved.tokenizer.model, saved.tokenizer.load()
+        self.tokenizer = Tokenizer(model, variables, chunk_size=DECODED_AT_ONCE)
+        self._variables = {"params": saved.params, TOKENIZER: variables}
         self._classes = saved.classes
         self._size = saved.config.data.image_size
 

@@ -6,7 +6,8 @@ have a `jax.jit` or `jax.vmap` of their own, as the input pipeline of a prior.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -73,10 +74,11 @@ def reconstruct(
 class Tokenizer:
     """A trained tokenizer: uint8 images <-> int32 codes.
 
-    Works on NumPy arrays of any length: at most `chunk_size` images, or some two
-    million pixels, are computed at once, and fewer are padded to a power of two. So
-    a few compilations an image size serve all lengths. With a `mesh` each of its
-    devices computes so many at once. It can be pickled; the copy has no mesh.
+    Works on NumPy arrays of any length, on all devices of this process or on those of a
+    `mesh`. Each computes at most `chunk_size` images, or some two million pixels, at
+    once, and fewer are padded to a power of two. So a few compilations an image size
+    serve all lengths. The devices have the next images before the results of those
+    before are fetched. It can be pickled; the copy has all devices where it is.
 
     Attributes:
         model: the autoencoder.
@@ -91,7 +93,7 @@ class Tokenizer:
         model: Autoencoder,
         variables: dict,
         *,
-        chunk_size: int = 32,
+        chunk_size: int = 128,
         mesh: Mesh | None = None,
     ):
         if not isinstance(chunk_size, int):
@@ -99,22 +101,36 @@ class Tokenizer:
                 f"chunk_size={chunk_size!r} must be an integer, 1 or more."
             )
         check_range(chunk_size, 1, where="chunk_size")
-        if mesh is not None:
-            variables = jax.device_put(variables, sharding.replicated(mesh))
         self.model, self.variables = model, variables
+        if mesh is None:
+            mesh = sharding.make_mesh(data=-1, fsdp=1, devices=jax.local_devices())
         self._chunk_size, self._mesh = chunk_size, mesh
+        self._placed = jax.device_put(variables, sharding.replicated(mesh))
         self.stride = model.downsampling_factor
         self.codebook_size = model.quantizer.codebook_size
         self.channels = model.channels
 
     @classmethod
-    def load(cls, workdir: epath.PathLike, *, chunk_size: int = 32) -> "Tokenizer":
+    def load(
+        cls,
+        workdir: epath.PathLike,
+        *,
+        chunk_size: int = 128,
+        dtype: str | None = None,
+    ) -> "Tokenizer":
         """The tokenizer that a run trained, from its latest checkpoint.
 
+        Args:
+            workdir: folder of the run.
+            chunk_size: images that a device computes at once, at most.
+            dtype: of the convolutions, "bfloat16" or "float32"; that of the training if
+                none is given. Distances are float32 in both, but some features round to
+                another code (docs/codes.md has how many).
+
         Raises:
-            InputError: there is no checkpoint in `workdir`.
+            InputError: there is no checkpoint in `workdir`, or no such dtype.
         """
-        trained = load_workdir(workdir)
+        trained = load_workdir(workdir, dtype=dtype)
         return cls(trained.model, trained.variables, chunk_size=chunk_size)
 
     def __reduce__(self):
@@ -133,9 +149,19 @@ class Tokenizer:
                 no multiple of the stride, or a model without codes.
         """
         check_has_codes(self.model, "encode")
-        images = _array(images, "images")
-        _check_images(images)
-        return self._in_chunks(self._encode, images, images.shape[1:3])
+        (codes,) = self._each(self._encode, [_images(images)])
+        return codes
+
+    def encode_each(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """`encode` of each; the next batch is asked for and sent before codes come.
+
+        Until then a batch may not be changed: a CPU computes on its very memory.
+
+        Raises:
+            InputError: as `encode`.
+        """
+        check_has_codes(self.model, "encode")
+        return self._each(self._encode, map(_images, batches))
 
     def decode(
         self, codes: Integer[np.ndarray, "n *tokens"] | Sequence
@@ -155,8 +181,8 @@ class Tokenizer:
                 f"codes 0 to {self.codebook_size - 1}; were they made by another model?"
             )
         codes = codes.astype(np.int32)
-        size = self._shape_of_one(self._decode, codes).shape[1:3]
-        return self._in_chunks(self._decode, codes, size)
+        (images,) = self._each(self._decode, [codes])
+        return images
 
     def reconstruct(
         self,
@@ -167,23 +193,13 @@ class Tokenizer:
         Raises:
             InputError: as `encode` does for images.
         """
-        images = _array(images, "images")
-        _check_images(images)
-        return self._in_chunks(self._reconstruct, images, images.shape[1:3])
+        (recons,) = self._each(self._reconstruct, [_images(images)])
+        return recons
 
     def most_at_once(self, height: int, width: int) -> int:
         """Number of images of this size that are computed at once; more are cut up."""
         on_each = min(self._chunk_size, max(1, MAX_PIXELS // (height * width)))
-        return on_each * self._num_devices
-
-    @property
-    def _num_devices(self) -> int:
-        return self._mesh.size if self._mesh else 1
-
-    def _placed(self, rows: np.ndarray):
-        if self._mesh is None:
-            return rows
-        return jax.device_put(rows, sharding.batch_sharding(self._mesh))
+        return on_each * self._mesh.size
 
     @functools.cached_property
     def _encode(self) -> Callable:
@@ -197,28 +213,56 @@ class Tokenizer:
     def _reconstruct(self) -> Callable:
         return jax.jit(functools.partial(reconstruct, self.model))
 
-    def _in_chunks(
-        self, fn: Callable, array: np.ndarray, image_size: tuple[int, int]
-    ) -> np.ndarray:
-        """`fn` of all rows, each of which has, or becomes, an image of this size."""
-        # Asked first: bad shapes raise, and it is the answer where there are no rows.
-        one = self._shape_of_one(fn, array)
-        results = [np.zeros((0, *one.shape[1:]), one.dtype)]
-        most = self.most_at_once(*image_size)
-        for start in range(0, len(array), most):
-            chunk = array[start : start + most]
-            on_each = -(-len(chunk) // self._num_devices)
-            power_of_two = 1 << (on_each - 1).bit_length()
-            missing = min(power_of_two * self._num_devices, most) - len(chunk)
-            padding = ((0, missing),) + ((0, 0),) * (array.ndim - 1)
-            result = fn(self.variables, self._placed(np.pad(chunk, padding)))
-            results.append(np.asarray(result)[: len(chunk)])
-        return np.concatenate(results)
+    def _each(self, fn: Callable, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """`fn` of all rows of each array; parts are fetched when the next is sent."""
+        fetched = []
+        sent = itertools.chain(self._sent(fn, arrays), [None])
+        for (part, num_rows, is_last), _ in itertools.pairwise(sent):
+            fetched.append(np.asarray(part)[:num_rows])
+            if is_last:
+                yield np.concatenate(fetched)
+                fetched.clear()
+
+    def _sent(
+        self, fn: Callable, arrays: Iterable[np.ndarray]
+    ) -> Iterator[tuple[jax.Array, int, bool]]:
+        """(`fn` of some rows and of padding, number of rows, last of their array?)."""
+        rows_of, kind = sharding.batch_sharding(self._mesh), None
+        for array in arrays:
+            # Asked first: bad shapes raise, and it is the answer where there are no
+            # rows. It takes a millisecond, and most arrays are as those before.
+            if kind != (array.shape[1:], array.dtype):
+                one = self._shape_of_one(fn, array)
+                kind = array.shape[1:], array.dtype
+            if not len(array):
+                yield np.zeros((0, *one.shape[1:]), one.dtype), 0, True
+            image = one if fn is self._decode else array
+            most = self.most_at_once(*image.shape[1:3])
+            for start in range(0, len(array), most):
+                rows = array[start : start + most]
+                padded = jax.device_put(self._padded(rows, most), rows_of)
+                is_last = start + most >= len(array)
+                yield fn(self._placed, padded), len(rows), is_last
+
+    def _padded(self, rows: np.ndarray, most: int) -> np.ndarray:
+        """The rows, and zeros up to a power of two on each device, or up to `most`."""
+        on_each = -(-len(rows) // self._mesh.size)
+        power_of_two = 1 << (on_each - 1).bit_length()
+        missing = min(power_of_two * self._mesh.size, most) - len(rows)
+        if not missing:
+            return rows
+        return np.pad(rows, ((0, missing),) + ((0, 0),) * (rows.ndim - 1))
 
     def _shape_of_one(self, fn: Callable, array: np.ndarray) -> jax.ShapeDtypeStruct:
         """Shape and dtype of `fn` of one row of the array."""
         row = jax.ShapeDtypeStruct((1, *array.shape[1:]), array.dtype)
         return fn.eval_shape(self.variables, row)
+
+
+def _images(values) -> np.ndarray:
+    images = _array(values, "images")
+    _check_images(images)
+    return images
 
 
 def _array(values, name: str) -> np.ndarray:

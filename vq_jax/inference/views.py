@@ -1,12 +1,13 @@
 """Several crops and mirror images of an image, the same ones whoever makes them."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from vq_jax.config.checks import check_range
 from vq_jax.data.sources import Record
-from vq_jax.data.transforms import flip, train_transform
+from vq_jax.data.transforms import TrainTransform, flip, train_transform
 from vq_jax.errors import InputError
 from vq_jax.inference.fit import Fit, FittedImage
 from vq_jax.inference.padding import pad_to_multiple
@@ -79,11 +80,13 @@ class Views:
         return ", ".join(parts)
 
     def _crop(self, index: int, record: Record, crop: int) -> FittedImage:
-        transform = dataclasses.replace(
-            train_transform(self.fit.data), flip=False, color_prob=0.0
-        )
         rng = np.random.default_rng((self.seed, index, crop))
-        return self._fitted(transform(record, rng)["image"], record)
+        return self._fitted(self._transform(record, rng)["image"], record)
+
+    @functools.cached_property
+    def _transform(self) -> TrainTransform:
+        transform = train_transform(self.fit.data)
+        return dataclasses.replace(transform, flip=False, color_prob=0.0)
 
     def _mirrored(self, fitted: FittedImage) -> FittedImage:
         height, width = fitted.size

@@ -1,11 +1,12 @@
 """What a run prints: a header, progress with an ETA, messages."""
 
 import datetime
-import time
 
 from rich import progress
 from rich.console import Console
 from rich.table import Table
+
+from vq_jax.training.throughput import Pace
 
 
 class Display:
@@ -41,13 +42,14 @@ class Display:
                 "", total=self._num_steps, completed=step, metrics="compiling …"
             )
 
-    def step(self, step: int, metrics: dict[str, float], rate: float, eta: float):
+    def step(self, step: int, metrics: dict[str, float], pace: Pace, eta: float):
         shown = " ".join(
             f"{name.removeprefix('train/')} {metrics[name]:.4g}"
             for name in self._shown
             if name in metrics
         )
-        shown = f"{shown} · {rate:.1f} images/s"
+        shown += f" · {pace.images_per_second:.1f} images/s"
+        shown += f" · input stall {pace.input_stall:.1%}"
         if self._bar:
             self._bar.update(self._task, completed=step, metrics=shown)
         else:
@@ -60,30 +62,3 @@ class Display:
     def close(self) -> None:
         if self._bar:
             self._bar.stop()
-
-
-class Throughput:
-    """Images per second of training alone, without the time of `paused` functions."""
-
-    def __init__(self, batch_size: int, step: int):
-        self._batch_size = batch_size
-        self._step = step
-        self._since = time.perf_counter()
-
-    def paused(self, fn):
-        def wrapped(*args):
-            started = time.perf_counter()
-            try:
-                return fn(*args)
-            finally:
-                self._since += time.perf_counter() - started
-
-        return wrapped
-
-    def rate(self, step: int) -> float:
-        """Images per second since the last call; resets."""
-        now = time.perf_counter()
-        images = (step - self._step) * self._batch_size
-        rate = images / max(now - self._since, 1e-9)
-        self._step, self._since = step, now
-        return rate

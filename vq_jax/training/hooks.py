@@ -1,4 +1,4 @@
-"""What happens around training; each function returns `fn(step, state, metrics)`."""
+"""What happens around training; `log_…` functions return logs, all others hooks."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,20 +14,20 @@ from vq_jax.workdirs.checkpoint import Checkpointer
 def log_metrics(reporter: Reporter, schedule: Callable) -> Callable:
     """Logs and shows the step's metrics, its learning rate, and the throughput."""
 
-    def hook(step, state, metrics):
+    def log(step, metrics):
         learning_rate = float(schedule(step - 1))
         reporter.progress(step, {**metrics, "train/learning_rate": learning_rate})
 
-    return hook
+    return log
 
 
-def raise_alarms(alarms: Alarms, reporter: Reporter) -> Callable:
+def log_alarms(alarms: Alarms, reporter: Reporter) -> Callable:
     """Shows the warnings that the step's metrics give rise to."""
 
-    def hook(step, state, metrics):
+    def log(step, metrics):
         _raise(alarms, reporter, step, metrics)
 
-    return hook
+    return log
 
 
 def _raise(alarms: Alarms, reporter: Reporter, step: int, metrics: Mapping) -> None:

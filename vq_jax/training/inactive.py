@@ -80,6 +80,11 @@ IDLE = [
         for field in ("lecam_decay", "lecam_logits")
     ),
     Idle(
+        "profile.start",
+        lambda c: c.profile.steps > 0,
+        "config.profile.steps above 0",
+    ),
+    Idle(
         "data.data_dir",
         lambda c: c.data.source.startswith("tfds:"),
         "config.data.source=tfds:NAME",

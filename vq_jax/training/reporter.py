@@ -8,8 +8,10 @@ import numpy as np
 from etils import epath
 from rich.console import Console
 
-from vq_jax.training.display import Display, Throughput
+from vq_jax.training.display import Display
 from vq_jax.training.metrics_writer import MetricsWriter
+from vq_jax.training.throughput import Throughput
+from vq_jax.workdirs.metrics import IMAGES_PER_SECOND, INPUT_STALL
 
 
 class Reporter:
@@ -45,17 +47,22 @@ class Reporter:
             self._writer.image(step, name, image)
 
     def progress(self, step: int, metrics: dict[str, float]) -> None:
-        """Logs a step's metrics with the throughput since the last call."""
-        rate = self.throughput.rate(step)
-        self.scalars(step, {**metrics, "perf/images_per_second": rate})
-        left = (self._num_steps - step) * self._batch_size / max(rate, 1e-9)
-        self.display.step(step, metrics, rate, left)
+        """Logs a step's metrics with the pace since the last call."""
+        pace = self.throughput.pace(step)
+        perf = {
+            IMAGES_PER_SECOND: pace.images_per_second,
+            INPUT_STALL: pace.input_stall,
+        }
+        self.scalars(step, {**metrics, **perf})
+        images = (self._num_steps - step) * self._batch_size
+        left = images / max(pace.images_per_second, 1e-9)
+        self.display.step(step, metrics, pace, left)
 
     @contextlib.contextmanager
     def running(self, step: int) -> Iterator[None]:
         """Shows progress and counts time while training runs; then closes files."""
         self.display.start(step)
-        self.throughput.rate(step)
+        self.throughput.pace(step)
         try:
             yield
         finally:

@@ -20,6 +20,7 @@ from vq_jax.training import header, hooks, loop, memory, rng
 from vq_jax.training.alarms import Alarms
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.interrupt import stop_on_signals
+from vq_jax.training.profile import FOLDER, Traced, traced_steps
 from vq_jax.training.reporter import Reporter
 from vq_jax.training.setup import Setup, prepare
 from vq_jax.workdirs import files, metrics
@@ -114,28 +115,40 @@ class _Run:
         reporter.display.header(rows)
         nets = {net: self.nets[net] for net in task.nets}
         evaluations = self._evaluations()
-        with stop_on_signals() as stop, reporter.running(start_step):
+        batches = reporter.throughput.timed(self.batches)
+        traced = Traced(
+            lambda *args: compiled(*args, nets),
+            traced_steps(task.config),
+            reporter.workdir / FOLDER,
+            start_step=start_step,
+            say=reporter.display.message,
+        )
+        with (
+            stop_on_signals() as stop,
+            reporter.running(start_step),
+            contextlib.closing(traced),
+        ):
             for name in pending:
                 evaluations[name].fn(start_step, state, {})
             _, step = loop.train(
-                lambda *args: compiled(*args, nets),
+                traced,
                 state,
-                (_global_batch(self.setup, batch) for batch in self.batches),
+                (_global_batch(self.setup, batch) for batch in batches),
                 key,
                 start_step=start_step,
                 num_steps=task.config.num_steps,
-                hooks=[*self._logging(), self._saving(), *evaluations.values()],
+                hooks=[self._saving(), *evaluations.values()],
+                logs=self._logs(),
                 should_stop=stop,
             )
         return step, stop.signal
 
-    def _logging(self) -> list[loop.Every]:
+    def _logs(self) -> list[loop.Every]:
         task, reporter = self.setup.task, self.reporter
         every = task.config.log_every
-        alarms = hooks.raise_alarms(Alarms(task.signs()), reporter)
         return [
             loop.Every(every, hooks.log_metrics(reporter, task.learning_rate)),
-            loop.Every(every, alarms),
+            loop.Every(every, hooks.log_alarms(Alarms(task.signs()), reporter)),
         ]
 
     def _evaluations(self) -> dict[str, loop.Every]:

@@ -13,6 +13,7 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.base import Evaluation
 from vq_jax.pretrained.nets import Net
 from vq_jax.training.jax_flags import check_flags
+from vq_jax.training.profile import traced_steps
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.build import build_task, check_fields
 
@@ -58,6 +59,7 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
     """
     check_flags()
     check_fields(config)
+    traced_steps(config)
     mesh = sharding.make_mesh(
         data=config.mesh.data, fsdp=config.mesh.fsdp, devices=devices
     )

@@ -14,7 +14,9 @@ ADVERSARIAL = ("discriminator", "adversarial", "disc_optim")
 PERCEPTUAL = ("perceptual", "losses.perceptual")
 # Fields that came later, and what runs did before them.
 ADDED = {"data.color_prob": 0.0, "evaluations.reconstruction.lpips": ()}
-# Likewise, since version 0.2: section -> its fields, where a run has the section.
+# Likewise, since version 0.2: sections that every run has now,
+ADDED_SECTIONS = {"profile": {"start": 10, "steps": 0}}
+# and fields: section -> its fields, where a run has the section.
 ADDED_SINCE = {
     "adversarial": {"lecam_logits": "each"},
     "data": {"white_point": 0.0},
@@ -24,6 +26,7 @@ ADDED_SINCE = {
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration with today's sections and fields; one of today as it is."""
     config = config if "task" in config else _with_sections(config)
+    config = {**ADDED_SECTIONS, **config}
     for section, fields in ADDED_SINCE.items():
         if section in config:
             config = {**config, section: {**fields, **config[section]}}

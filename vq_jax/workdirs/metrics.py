@@ -13,6 +13,7 @@ from etils import epath
 from vq_jax.workdirs.files import replace_text, writing
 
 IMAGES_PER_SECOND = "perf/images_per_second"
+INPUT_STALL = "perf/input_stall"  # share of the time, in [0, 1]
 
 
 def path(workdir: epath.PathLike) -> epath.Path:

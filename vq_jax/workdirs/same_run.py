@@ -18,6 +18,7 @@ FREE_FIELDS = (
     "checkpoint",
     "evaluations",
     "log_every",
+    "profile",
     "sampling",
     "tokenizer",
     "usage_window",

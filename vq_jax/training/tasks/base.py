@@ -19,6 +19,7 @@ from vq_jax.metrics.signs import Sign
 from vq_jax.pretrained.nets import Net
 from vq_jax.sharding import MeshFields
 from vq_jax.training.optim import OptimFields
+from vq_jax.training.profile import ProfileFields
 from vq_jax.workdirs.checkpoint import CheckpointFields
 
 
@@ -51,6 +52,7 @@ class RunFields(TypedDict):
     evaluations: Mapping[str, Mapping]
     checkpoint: CheckpointFields
     mesh: MeshFields
+    profile: ProfileFields
 
 
 class Task(abc.ABC):
