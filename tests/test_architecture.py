@@ -27,6 +27,7 @@ LAYERS = [
     "evaluation",
     "training",
     "reports",
+    "planning",
     "cli",
 ]
 TEST_ONLY = "testing"

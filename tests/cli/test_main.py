@@ -17,6 +17,7 @@ REQUIRED = {
     "reconstruct": ("--workdir", "--images", "--out"),
     "sample": ("--workdir", "--out"),
     "tokenize": ("--workdir", "--out"),
+    "plan": ("--config",),
     "compare": ("--workdir", "--configs"),
     "compare-quantizers": ("--workdir", "--config"),
     "lpips": ("--net", "--trunk", "--heads"),
