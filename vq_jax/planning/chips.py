@@ -4,7 +4,7 @@ import dataclasses
 
 from vq_jax.errors import InputError
 
-GIB = 2**30
+GIB = 2.0**30
 
 
 @dataclasses.dataclass(frozen=True)

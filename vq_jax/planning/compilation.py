@@ -26,7 +26,7 @@ PREFIXES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 class TooLargeError(InputError):
     """A step that does not fit; `num_bytes` is what it needs, or infinity."""
 
-    def __init__(self, message: str, num_bytes: float):
+    def __init__(self, message: str, num_bytes: int | float):
         super().__init__(message)
         self.num_bytes = num_bytes
 
@@ -88,7 +88,7 @@ def check_divides(config: ConfigDict, target: Target) -> None:
 
 
 def _too_large(
-    config: ConfigDict, target: Target, needed: float, there: float
+    config: ConfigDict, target: Target, needed: int | float, there: float
 ) -> TooLargeError:
     amount = f"{needed / GIB:.2f}" if needed < float("inf") else "more"
     return TooLargeError(

@@ -69,10 +69,8 @@ def sweep_table(plans: Sequence[Plan | tuple[str, int, str]]) -> Table:
             table.append(_sweep_row(plan))
         else:
             topology, batch, why = plan
-            empty = [UNKNOWN] * (len(headings) - 4)
-            table.append(
-                [topology, UNKNOWN, f"{batch:,}", UNKNOWN, why, *empty[:-1], UNKNOWN]
-            )
+            row = [topology, UNKNOWN, f"{batch:,}", UNKNOWN, why]
+            table.append([*row, *[UNKNOWN] * (len(headings) - len(row))])
     return Table(headings, table)
 
 
@@ -148,17 +146,17 @@ def _each(batch: int, plan: Plan) -> str:
     return f"{batch / plan.num_chips:g}"
 
 
-def _flops(flops: float) -> str:
+def _flops(flops: int | float) -> str:
     return f"{flops / 1e12:.2f} TFLOP" if flops >= 1e12 else f"{flops / 1e9:.3g} GFLOP"
 
 
-def _bytes(num_bytes: float) -> str:
+def _bytes(num_bytes: int | float) -> str:
     return (
         f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.4g} MB"
     )
 
 
-def _number(value: float | None, scale: float, form: str) -> str:
+def _number(value: int | float | None, scale: int | float, form: str) -> str:
     return UNKNOWN if value is None else format(value * scale, form)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Need(NamedTuple):
     """Memory that a batch needs on a chip; infinite where only `fits` is known."""
 
-    num_bytes: float
+    num_bytes: int | float
     fits: bool
 
 
