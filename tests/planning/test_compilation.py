@@ -73,10 +73,9 @@ def test_a_step_that_does_not_fit_says_what_it_needs(config, plan):
 )
 def test_a_batch_that_does_not_divide_names_those_that_do(size, nearest):
     config = quickstart.get_config("smoke")
-    config.batch_size = size
     message = rf"{size} does not divide over 8 chips .*--config.batch_size={nearest}\."
     with pytest.raises(InputError, match=message):
-        check_divides(config, _target())
+        check_divides(size, config, _target())
 
 
 def test_a_prior_is_planned_before_its_tokenizer_is_trained():

@@ -45,7 +45,7 @@ def compile_plan(
         TooLargeError: it needs more memory than a chip has.
         InputError: the configuration does not fit itself, or the chips.
     """
-    check_divides(config, target)
+    check_divides(config.batch_size, config, target)
     build = build_task
     if tokenizer is not None:
         build = functools.partial(PriorTask, tokenizer=tokenizer)
@@ -71,9 +71,9 @@ def batch_unit(config: ConfigDict, target: Target) -> int:
     return len(target.devices) * max(1, config.optim.accumulation)
 
 
-def check_divides(config: ConfigDict, target: Target) -> None:
+def check_divides(size: int, config: ConfigDict, target: Target) -> None:
     """Raises InputError, with the nearest that do, where a batch does not divide."""
-    unit, size = batch_unit(config, target), config.batch_size
+    unit = batch_unit(config, target)
     if size % unit == 0:
         return
     below = size // unit * unit

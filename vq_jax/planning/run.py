@@ -12,7 +12,12 @@ from rich.console import Console
 from vq_jax.errors import InputError
 from vq_jax.inference.load import SavedTokenizer
 from vq_jax.planning import report
-from vq_jax.planning.compilation import TooLargeError, batch_unit, compile_plan
+from vq_jax.planning.compilation import (
+    TooLargeError,
+    batch_unit,
+    check_divides,
+    compile_plan,
+)
 from vq_jax.planning.plan import Plan
 from vq_jax.planning.search import Bounds, Largest, Need, largest_batch
 from vq_jax.planning.targets import Target, open_target
@@ -88,9 +93,12 @@ class Planner:
         """
         path = files.make_folder(folder, "--sweep")
         targets = [open_target(platform, name) for name in topologies or [""]]
+        pairs = itertools.product(targets, per_chip or [None])
+        steps = [(target, self._batch_size(target, each)) for target, each in pairs]
+        for target, batch in steps:
+            check_divides(batch, self.config, target)
         found: list = []
-        for target, images in itertools.product(targets, per_chip or [None]):
-            batch = self._batch_size(target, images)
+        for target, batch in steps:
             try:
                 found.append(self._compile(target, batch))
             except TooLargeError as error:
