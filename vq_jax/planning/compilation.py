@@ -104,7 +104,9 @@ def _plan(setup: Setup, target: Target, compiled, seconds: float) -> Plan:
     program = hlo.parse(compiled.as_text())
     memory, counted = compiled.memory_analysis(), compiled.cost_analysis() or {}
     arguments, temporaries = memory.argument_size_in_bytes, memory.temp_size_in_bytes
-    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    # Results that do not lie where arguments did, and on TPUs the program itself.
+    others = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    others += memory.generated_code_size_in_bytes
     return Plan(
         target=target.name,
         chip=target.chip,
@@ -112,7 +114,7 @@ def _plan(setup: Setup, target: Target, compiled, seconds: float) -> Plan:
         batch_size=setup.task.config.batch_size,
         argument_bytes=arguments,
         temporary_bytes=temporaries,
-        peak_bytes=arguments + temporaries + results,
+        peak_bytes=max(arguments + temporaries + others, memory.peak_memory_in_bytes),
         param_bytes=_param_bytes(setup.abstract_state),
         flops=counted.get("flops", 0.0) + cost.flops_of_rounds(program),
         bytes_accessed=counted.get("bytes accessed", 0.0),

@@ -21,7 +21,8 @@ class Plan:
         batch_size: images of a step, over all chips.
         argument_bytes: state, batch and networks.
         temporary_bytes: all else that the step holds at the same time.
-        peak_bytes: both, with results that do not lie where the arguments did.
+        peak_bytes: both, with new results and the program, or the compiler's own peak
+            where that is larger.
         param_bytes: of what is trained, and so of its gradients.
         flops: of a step, rounds of loops counted.
         bytes_accessed: by the compiler's count, which takes loops as one round.

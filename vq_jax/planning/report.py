@@ -130,7 +130,7 @@ def _collectives(plan: Plan) -> str:
     lines.append(f"trained parameters: {_bytes(plan.param_bytes)}")
     if plan.collectives and plan.collective_seconds is not None:
         lines.append(
-            f"{plan.collective_seconds * 1e3:.1f} ms, estimated at the full rate of "
+            f"{plan.collective_seconds * 1e3:.3g} ms, estimated at the full rate of "
             "all links, were none hidden behind other work; not part of the step above"
         )
     return "\n".join(lines)
