@@ -3,12 +3,13 @@
 import jax
 import pytest
 
-from configs import ar_photos, quickstart, vqgan_imagenet256
+from configs import ar_photos, quickstart
 from vq_jax.errors import InputError
 from vq_jax.inference.load import tokenizer_of
 from vq_jax.planning.chips import Chip
 from vq_jax.planning.compilation import TooLargeError, check_divides, compile_plan
 from vq_jax.planning.targets import Target, open_target
+from vq_jax.testing import tiny
 
 
 def _target(memory=2.0**40):
@@ -17,12 +18,10 @@ def _target(memory=2.0**40):
 
 @pytest.fixture(scope="module")
 def config():
-    """Convolutions and codes that have no state: all that is summed are gradients."""
-    config = vqgan_imagenet256.get_config("smoke,vqvae,fsq")
+    """Codes that have no state: nearly all that is summed are gradients."""
+    config = quickstart.get_config("smoke")
     config.data.image_size = 16
-    for part in (config.model.encoder, config.model.decoder):
-        part.update(base_dim=8, num_groups=4, multipliers=(1, 1), resolution=16)
-        part.update(attention_resolutions=(), middle_attention=False)
+    config.model = tiny.model_config("fsq")
     return config
 
 
@@ -32,11 +31,17 @@ def plan(config):
 
 
 def test_the_only_large_collective_is_the_gradients(plan):
-    """Over eight devices, each sums its part of every parameter's gradient."""
+    """Over eight devices, each sums its part of every parameter's gradient.
+
+    Kernels that up-sample are summed as those of the convolution that they stand for,
+    which have 36 positions for 16.
+    """
     assert plan.num_chips == 8
     assert [*plan.collectives] == ["all-reduce"]
-    summed = plan.collectives["all-reduce"].num_bytes
-    assert plan.param_bytes <= summed <= plan.param_bytes + 4_096  # metrics
+    summed = plan.collectives["all-reduce"]
+    assert plan.param_bytes <= summed.largest <= 1.5 * plan.param_bytes
+    assert summed.num_bytes <= 1.5 * plan.param_bytes
+    assert summed.where.startswith("backward Autoencoder/decoder")
 
 
 def test_the_dearest_are_products_of_known_layers(plan):
@@ -58,7 +63,7 @@ def test_accumulation_is_a_loop_whose_rounds_are_counted(config, plan):
     parts.batch_size = 2 * config.batch_size
     parts.optim.accumulation = 2
     twice = compile_plan(parts, _target())
-    assert twice.flops == pytest.approx(2 * plan.flops, rel=0.1)
+    assert 1.5 * plan.flops < twice.flops <= 2 * plan.flops
     assert twice.unknown_loops == 0
 
 
