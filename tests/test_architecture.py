@@ -28,6 +28,7 @@ LAYERS = [
     "evaluation",
     "training",
     "reports",
+    "planning",
     "cli",
 ]
 TEST_ONLY = "testing"

@@ -17,6 +17,7 @@ REQUIRED = {
     "reconstruct": ("--workdir", "--images", "--out"),
     "sample": ("--workdir", "--out"),
     "tokenize": ("--workdir", "--out"),
+    "plan": ("--config",),
     "compare": ("--workdir", "--configs"),
     "compare-quantizers": ("--workdir", "--config"),
     "lpips": ("--net", "--trunk", "--heads"),
@@ -97,6 +98,7 @@ def test_an_abbreviation_is_no_flag(name, call):
         (("sample", "--workdir=~/none", "--out=~/x"), "{home}/none does not exist"),
         (("tokenize", "--workdir=~/none", "--out=~/x"), "{home}/none does not exist"),
         (("train", "--workdir=~/x", "--config=~/none.py"), "{home}/none.py"),
+        (("plan", "--platform=cpu", "--config=~/none.py"), "{home}/none.py"),
         (("compare", "--workdir=~/x", "--configs=~/a.py,~/a.py"), "{home}/a.py and"),
         (("compare-quantizers", "--workdir=~/x", "--config=~/a.py"), "{home}/a.py"),
         (

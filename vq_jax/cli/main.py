@@ -13,6 +13,7 @@ COMMANDS = {
     "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
     "sample": ("sample", "new images from a trained prior"),
     "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
+    "plan": ("plan", "what a step needs and costs on chips that are not there"),
     "compare": ("compare", "train configurations alike; a report of how they differ"),
     "compare-quantizers": (
         "compare_quantizers",

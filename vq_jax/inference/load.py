@@ -103,7 +103,19 @@ def open_workdir(
         InputError: there is no checkpoint in `workdir`, it holds no autoencoder, or
             there is no such dtype.
     """
-    config, step = checkpoint.load_config(workdir)
+    return tokenizer_of(workdir, *checkpoint.load_config(workdir))
+
+
+def tokenizer_of(
+    workdir: epath.PathLike, config: ConfigDict, step: int = 0
+) -> SavedTokenizer:
+    """The autoencoder of a configuration, which `workdir` has, or will have.
+
+    Until then all but its variables is known: their shapes and the codes' are.
+
+    Raises:
+        InputError: the configuration is that of no autoencoder.
+    """
     if "model" not in config:
         raise InputError(
             f"{workdir} is a run of config.task={config.task!r}, which trains no "

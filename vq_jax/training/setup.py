@@ -1,7 +1,7 @@
 """A run before any of its work: what follows from its configuration alone, checked."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -48,10 +48,18 @@ class Setup:
         return jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
 
 
-def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> Setup:
-    """Builds everything that `config` describes, for all devices if none are given.
+def prepare(
+    config: ConfigDict,
+    devices: Sequence[jax.Device] | None = None,
+    build: Callable[[ConfigDict], Task] = build_task,
+) -> Setup:
+    """Builds everything that `config` describes.
 
-    They may be described ones that are not there (`jax.experimental.topologies`).
+    Args:
+        config: of the run.
+        devices: all, if none are given; they may be described ones that are not there
+            (`jax.experimental.topologies`).
+        build: makes the task, where it is given what is not there yet.
 
     Raises:
         InputError: a value is out of range, two values do not fit each other, or a flag
@@ -71,7 +79,7 @@ def prepare(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> 
             f"{config.batch_size} into parts that are multiples of the {mesh.size} "
             "devices."
         )
-    task = build_task(config)
+    task = build(config)
     abstract_state = jax.eval_shape(task.init, jax.random.key(0))
     task.check_training(abstract_state)
     return Setup(

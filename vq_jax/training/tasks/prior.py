@@ -14,7 +14,7 @@ from vq_jax.errors import InputError
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.evaluation.prior import PriorSubject
 from vq_jax.inference.code_data import open_code_data
-from vq_jax.inference.load import open_tokenizer
+from vq_jax.inference.load import SavedTokenizer, open_tokenizer
 from vq_jax.inference.load_prior import open_prior
 from vq_jax.metrics.signs import Sign
 from vq_jax.models.build import build_prior
@@ -46,14 +46,19 @@ class PriorFields(RunFields):
 
 
 class PriorTask(Task):
-    """A prior over the codes of a tokenizer that stays as it is."""
+    """A prior over the codes of a tokenizer that stays as it is.
+
+    Args:
+        config: of the run.
+        tokenizer: the one that `config.tokenizer` names, if none is given.
+    """
 
     fields = PriorFields
     shown = ("train/loss", "train/code_perplexity")
 
-    def __init__(self, config: ConfigDict):
+    def __init__(self, config: ConfigDict, tokenizer: SavedTokenizer | None = None):
         super().__init__(config)
-        self.tokenizer = open_tokenizer(config.tokenizer)
+        self.tokenizer = tokenizer or open_tokenizer(config.tokenizer)
         self.data = open_code_data(config.codes, self.tokenizer, config.data)
         self.prior = build_prior(
             config.prior, self.tokenizer.model, config.data.image_size
