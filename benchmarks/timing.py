@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+ROOT = pathlib.Path(__file__).parents[1]
 WARM_UP_CALLS = 3
 
 
@@ -116,8 +117,7 @@ def write_json(path: str, content: dict) -> None:
 
 def _commit() -> str:
     """The checked-out commit; "unknown" outside of a git repository."""
-    folder = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(
             command, capture_output=True, text=True, check=True
