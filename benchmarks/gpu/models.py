@@ -58,6 +58,14 @@ def timed(call: Callable, batch_size: int) -> dict:
     }
 
 
+def attempt(name: str, find: Callable[[], dict]) -> dict:
+    """What `find` finds, or its message: what only adds to a time must not cost it."""
+    try:
+        return find()
+    except Exception as error:
+        return {f"{name}_error": f"{type(error).__name__}: {error}"[:200]}
+
+
 def config(sizes: dict, *, adversarial: bool, batch_size: int):
     """Our configuration of the peer's model and losses, in bfloat16."""
     sys.path.insert(0, f"{timing.ROOT}")

@@ -36,8 +36,8 @@ class Ours:
         return {
             "device": self._device.device_kind,
             **models.timed(call, batch_size),
-            **self._flops(what, batch_size, compiled),
-            **self._memory(compiled),
+            **models.attempt("flops", lambda: self._flops(what, batch_size, compiled)),
+            **models.attempt("memory", lambda: self._memory(compiled)),
         }
 
     def _kernels(self, batch_size: int) -> dict:
