@@ -24,9 +24,22 @@ def measure(
     """Times of each function on the same arguments, in ms; temporary memory in MiB.
 
     A function that went through `jax.jit` keeps the options that it got there.
-    Compilation is timed apart. Calls take turns, function by function, so that a change
-    of the machine's load meets all of them. `temp_mib` is the compiler's count of
-    memory beside arguments and outputs.
+    Compilation is timed apart. `temp_mib` is the compiler's count of memory beside
+    arguments and outputs.
+    """
+    return sample(functions, *args, num_calls=num_calls)[0]
+
+
+def sample(
+    functions: Mapping[str, Callable],
+    *args,
+    num_calls: int,
+    num_warm_up: int = WARM_UP_CALLS,
+) -> tuple[dict[str, dict[str, float]], dict[str, list[float]]]:
+    """What `measure` returns, and the times of all calls, in ms.
+
+    Calls take turns, function by function, so that a change of the machine's load meets
+    all of them, and times at the same place of two lists are of neighbouring calls.
     """
     compiled, records = {}, {}
     for name, function in functions.items():
@@ -36,20 +49,21 @@ def measure(
         memory = compiled[name].memory_analysis()
         if memory is not None:
             records[name]["temp_mib"] = memory.temp_size_in_bytes / 2**20
-    seconds = {name: [] for name in functions}
-    for call in range(WARM_UP_CALLS + num_calls):
+    times = {name: [] for name in functions}
+    for call in range(num_warm_up + num_calls):
         for name, function in compiled.items():
             started = time.perf_counter()
             jax.block_until_ready(function(*args))
-            if call >= WARM_UP_CALLS:
-                seconds[name].append(time.perf_counter() - started)
+            if call >= num_warm_up:
+                times[name].append(1e3 * (time.perf_counter() - started))
     for name, record in records.items():
-        low, median, high = 1e3 * np.percentile(seconds[name], [25, 50, 75])
+        low, median, high = np.percentile(times[name], [25, 50, 75])
         record.update(median_ms=median, iqr_ms=high - low)
-    return {
+    rounded = {
         name: {key: round(float(value), 3) for key, value in record.items()}
         for name, record in records.items()
     }
+    return rounded, times
 
 
 def _jitted(function: Callable):

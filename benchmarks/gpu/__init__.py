@@ -1,0 +1,1 @@
+"""What `on_gpu.py` measures, in processes that it starts."""
