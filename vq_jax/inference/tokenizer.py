@@ -16,7 +16,7 @@ from etils import epath
 from jax.sharding import Mesh
 from jaxtyping import Array, Int, Integer, UInt8
 
-from vq_jax import sharding
+from vq_jax import compiler, sharding
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.load import load_workdir
@@ -203,15 +203,15 @@ class Tokenizer:
 
     @functools.cached_property
     def _encode(self) -> Callable:
-        return jax.jit(functools.partial(encode, self.model))
+        return compiler.jit(functools.partial(encode, self.model))
 
     @functools.cached_property
     def _decode(self) -> Callable:
-        return jax.jit(functools.partial(decode, self.model))
+        return compiler.jit(functools.partial(decode, self.model))
 
     @functools.cached_property
     def _reconstruct(self) -> Callable:
-        return jax.jit(functools.partial(reconstruct, self.model))
+        return compiler.jit(functools.partial(reconstruct, self.model))
 
     def _each(self, fn: Callable, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """`fn` of all rows of each array; parts are fetched when the next is sent."""
