@@ -79,9 +79,7 @@ def ending_together() -> Iterator[None]:
         watch.join()
 
 
-def _watch(
-    client, rank: int, finished: threading.Event, told: threading.Event
-) -> None:
+def _watch(client, rank: int, finished: threading.Event, told: threading.Event) -> None:
     """Ends this process when one has failed, with its code; says why if none has."""
     while not finished.wait(POLL_SECONDS):
         with contextlib.suppress(jax.errors.JaxRuntimeError):  # none has failed
