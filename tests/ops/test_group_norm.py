@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vq_jax.ops.group_norm import group_norm
+from vq_jax.ops.group_norm import (
+    group_norm,
+    moments_after_shift,
+    moments_by_row,
+)
 
 GROUPS, EPSILON = 3, 1e-3
 
@@ -93,3 +97,24 @@ def test_what_is_saved_for_the_gradient_is_x_as_it_came():
     saved = [leaf for leaf in jax.tree.leaves(gradient) if leaf.size >= x.size]
     assert [leaf.dtype for leaf in saved] == [jnp.bfloat16]
     assert gradient(jnp.zeros(x.shape))[0].dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("mean", [0.0, 10.0, 1000.0])
+def test_moments_by_row_lose_far_less_than_bfloat16_has_lost(mean):
+    exact = mean + np.random.default_rng(0).normal(size=(4, 64, 64, 8))
+    x = jnp.asarray(exact, jnp.bfloat16)
+    rounded = np.asarray(x).astype(np.float64)
+    expected = rounded.var((1, 2))
+    lost = np.abs(exact.var((1, 2)) - expected).max()
+    found_mean, found = moments_by_row(x)
+    np.testing.assert_allclose(found_mean, rounded.mean((1, 2)), 1e-6, 1e-6)
+    np.testing.assert_allclose(found, expected, 0, 0.05 * lost)
+
+
+@pytest.mark.parametrize("moments", [moments_by_row, moments_after_shift])
+def test_an_image_of_one_value_has_no_variance(moments):
+    x = jnp.full((1, 7, 11, 3), 99.5, jnp.bfloat16)
+    mean, variance = moments(x)
+    np.testing.assert_allclose(mean, 99.5, 1e-6)
+    np.testing.assert_allclose(variance, 0.0, atol=99.5**2 * 1e-6)
+    assert (variance >= 0.0).all()

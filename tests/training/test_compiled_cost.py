@@ -1,4 +1,7 @@
-"""What the adversarial step costs beside that of the autoencoder, by the compiler."""
+"""What steps cost, by the compiler, or by the program that it is given."""
+
+import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +11,7 @@ import pytest
 from configs import vqgan_imagenet256
 from vq_jax.losses.adversarial_objective import build_adversarial_objective
 from vq_jax.models.build import build_autoencoder, build_discriminator
+from vq_jax.models.layers.resnet import ResnetBlock
 from vq_jax.testing import steps
 
 KEY = jax.random.key(0)
@@ -41,3 +45,36 @@ def test_a_discriminator_costs_no_second_pass_through_the_decoder(optimised):
 
     ratio = flops(both, state) / flops(alone, state.generator)
     assert 1.0 < ratio < 1.1
+
+
+@pytest.fixture(scope="module")
+def block():
+    """A residual block in bfloat16: `(params, x) -> y`, and its abstract arguments."""
+    module = ResnetBlock(32, num_groups=8, dtype="bfloat16")
+    x = jax.ShapeDtypeStruct((2, 16, 16, 32), jnp.bfloat16)
+    apply = functools.partial(module.apply, train=True)
+    init = functools.partial(module.init, train=True)
+    return apply, jax.eval_shape(init, KEY, x), x
+
+
+def test_a_residual_block_saves_no_float32_maps_for_its_gradient(block):
+    apply, params, x = block
+    gradient = jax.eval_shape(lambda *args: jax.vjp(apply, *args)[1], params, x)
+    saved = [leaf.dtype for leaf in jax.tree.leaves(gradient) if leaf.size >= x.size]
+    assert jnp.float32 not in saved
+    assert len(saved) <= 10
+
+
+def test_a_residual_block_for_tpu_has_no_more_float32_maps_and_bytes(block):
+    """In the program that the compiler for TPU gets: before it fuses anything."""
+    apply, params, x = block
+
+    def gradients(params, x):
+        y, vjp = jax.vjp(apply, params, x)
+        return vjp(y)
+
+    traced = jax.jit(gradients).trace(params, x)
+    lowered = traced.lower(lowering_platforms=("tpu",))
+    maps = re.findall(r"(?:->|:) tensor<2x16x16x32xf32>\n", lowered.as_text())
+    assert len(maps) <= 42
+    assert lowered.cost_analysis()["bytes accessed"] < 10.4e6
