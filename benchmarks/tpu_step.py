@@ -1,42 +1,45 @@
 """What a train step costs on TPU chips, by the TPU's compiler: no TPU is needed.
 
     pip install "jax[tpu]"
-    PYTHONPATH=. python benchmarks/tpu_step.py [--case NAME ..] [--out=FILE]
+    python benchmarks/tpu_step.py [--case NAME ..] [--out=FILE]
 
 Steps at 256 px, 8 images a chip, bfloat16, without perceptual loss, compiled for
 described chips; a whole one takes minutes. `block` is one residual block of 128
 channels at 256 px, forward and backward, the most expensive piece of these models.
 
 Cycles are the compiler's own estimates of each fusion, added; nobody has timed them.
-The share of peak is flops / (cycles x flops of the chip's matrix units in a cycle).
+The share of peak is that of `vq-jax plan`, which reads the programs.
 """
 
 import argparse
+import collections
 import os
+import pathlib
+import sys
 import time
 
 # Above the import of JAX: libtpu looks for the machine that it runs on.
 os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import hlo_cycles
 import jax
 import jax.numpy as jnp
 import timing
-from jax.experimental import topologies
 from rich.console import Console
 from rich.table import Table
+
+sys.path.append(str(pathlib.Path(__file__).parents[1]))  # for configs/
 
 from configs import maskgit_tokenizer_imagenet256, vqgan_imagenet256
 from configs.parts.losses import drop_perceptual
 from vq_jax.models.layers.resnet import ResnetBlock
+from vq_jax.planning import cost, hlo
+from vq_jax.planning.targets import open_target
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.setup import prepare
 
 SIZE, IMAGES_A_CHIP, DTYPE = 256, 8, "bfloat16"
 TOP = 20
-FLOPS_A_CYCLE = {"v5e": 4 * 2 * 128**2, "v6e": 4 * 2 * 256**2}
-"""Of the bfloat16 matrix units of a chip: 197 TFLOP/s at 1.5 GHz, 918 at 1.75 GHz."""
 
 
 def _block(devices) -> jax.stages.Compiled:
@@ -117,32 +120,54 @@ def main() -> None:
 
 def measure(case: str, topology: str) -> dict:
     """A case's cost a chip, cycles by kind, its dearest fusions."""
-    devices = topologies.get_topology_desc(topology, platform="tpu").devices
+    target = open_target("tpu", topology)
     started = time.perf_counter()
-    compiled = CASES[case](devices)
+    compiled = CASES[case](target.devices)
     seconds = time.perf_counter() - started
-    fusions = hlo_cycles.fusions(compiled.as_text())
-    cycles = sum(fusion.cycles for fusion in fusions)
+    program = hlo.parse(compiled.as_text())
+    cycles = cost.cycles(program)
     flops = compiled.cost_analysis()["flops"]
     temporaries = compiled.memory_analysis().temp_size_in_bytes
-    peak = FLOPS_A_CYCLE[topology.split(":")[0]]
+    peak = cycles / target.chip.clock * target.chip.flops_per_second
+    dear = cost.dearest(program, sum(1 for _ in cost.executed(program)))
     return {
         "case": case,
         "topology": topology,
-        "cycles_m": round(cycles / 1e6, 1),
+        "cycles_m": _millions(cycles),
         "tflop": round(flops / 1e12, 2),
-        "share_of_peak": round(flops / cycles / peak, 3),
+        "share_of_peak": round(flops / peak, 3),
         "temporaries_gb": round(temporaries / 1e9, 2),
         "compile_s": round(seconds),
-        "kinds_m": hlo_cycles.by_kind(fusions),
-        "fusions": [fusion.as_row() for fusion in fusions[:TOP]],
+        "kinds_m": _by_kind(dear),
+        "dearest": [
+            {
+                "cycles_m": _millions(one.cycles or 0),
+                "layer": one.layer,
+                "pass": one.direction,
+                "operation": one.operation,
+                "result": one.shape,
+            }
+            for one in dear[:TOP]
+        ],
     }
+
+
+def _by_kind(dear: list[cost.Dear]) -> dict[str, float]:
+    """Million cycles of each operation, forward and backward; the dearest first."""
+    sums = collections.Counter()
+    for one in dear:
+        sums[f"{one.direction} {one.operation}"] += one.cycles or 0
+    return {kind: _millions(total) for kind, total in sums.most_common(TOP)}
+
+
+def _millions(cycles: int) -> float:
+    return round(cycles / 1e6, 2)
 
 
 def _print(rows: list[dict], origin: dict) -> None:
     console = Console(width=160)
     title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
-    columns = [name for name in rows[0] if name not in ("kinds_m", "fusions")]
+    columns = [name for name in rows[0] if name not in ("kinds_m", "dearest")]
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
         table.add_row(*(str(row[name]) for name in columns))
@@ -150,9 +175,9 @@ def _print(rows: list[dict], origin: dict) -> None:
     for row in rows:
         name = f"{row['case']}, {row['topology']}, million cycles"
         console.print(f"{name}: {row['kinds_m']}")
-        table = Table("cycles", "kind", "result", "layer", title=name)
-        for fusion in row["fusions"]:
-            table.add_row(*(str(value) for value in fusion.values()))
+        table = Table(*row["dearest"][0], title=name)
+        for one in row["dearest"]:
+            table.add_row(*map(str, one.values()))
         console.print(table)
 
 

@@ -103,7 +103,10 @@ def open_workdir(
         InputError: there is no checkpoint in `workdir`, it holds no autoencoder, or
             there is no such dtype.
     """
-    return tokenizer_of(workdir, *checkpoint.load_config(workdir))
+    config, step = checkpoint.load_config(workdir)
+    if dtype is not None and "model" in config:
+        config.model.dtype = dtype
+    return tokenizer_of(workdir, config, step)
 
 
 def tokenizer_of(
@@ -121,8 +124,6 @@ def tokenizer_of(
             f"{workdir} is a run of config.task={config.task!r}, which trains no "
             "autoencoder; name the workdir of a tokenizer."
         )
-    if dtype is not None:
-        config.model.dtype = dtype
     model = build_autoencoder(config.model, channels=config.data.channels)
     return SavedTokenizer(epath.Path(workdir), model, config, step)
 
