@@ -143,6 +143,7 @@ def test_grey_images_are_judged_as_rgb_of_the_size():
     grey = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), np.uint8)
     found = feature_nets.prepared(jnp.asarray(grey), 64)
     assert found.shape == (2, 64, 64, 3)
-    np.testing.assert_array_equal(found[..., 0], found[..., 2])
+    # Processors may round one channel of three another way.
+    np.testing.assert_allclose(found[..., 0], found[..., 2], atol=1e-6)
     same = feature_nets.prepared(jnp.asarray(grey), 28)
     np.testing.assert_allclose(same[..., :1], grey / 127.5 - 1.0, atol=1e-6)

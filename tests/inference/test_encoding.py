@@ -8,10 +8,12 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs.parts import data
+from vq_jax.data.code_writer import CodeWriter
 from vq_jax.data.records import Records
 from vq_jax.errors import InputError
 from vq_jax.inference.encoding import encode_views, write_codes
 from vq_jax.inference.fit import Fit
+from vq_jax.inference.tokenizer import Tokenizer
 from vq_jax.inference.views import Views
 from vq_jax.testing import tiny
 
@@ -19,7 +21,8 @@ SECONDS = 60  # until a test that hangs fails
 
 
 class _Source:
-    name, split = "numbers", "train"
+    name, split, classes = "numbers", "train", ()
+    description = fingerprint = "images that a test gives"
 
     def __init__(self, images):
         self.images = images
@@ -32,7 +35,7 @@ class _Source:
         return {"image": image, "label": index, "name": f"in/{index}"}
 
 
-class _Tokenizer:
+class _Tokenizer(Tokenizer):
     """Its code of an image is the sum of the pixels."""
 
     def __init__(self, most=3, begins=lambda: None):
@@ -49,7 +52,7 @@ class _Tokenizer:
             yield batch.sum(axis=(1, 2, 3), dtype=np.int32)[:, None]
 
 
-class _Writer:
+class _Writer(CodeWriter):
     """Three shards of four records."""
 
     num_shards, finished = 3, False
