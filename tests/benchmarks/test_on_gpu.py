@@ -165,7 +165,7 @@ def test_the_time_of_kernels_is_that_on_the_streams_of_gpus():
 @pytest.mark.slow
 def test_a_tiny_model_on_the_cpu_is_measured_and_written(tmp_path):
     out = tmp_path / "on_gpu.json"
-    flags = ["--tiny", "--batch_size=1", "--max_batch_size=2", "--seconds=500"]
+    flags = ["--tiny", "--batch_size=1", "--max_batch_size=2", "--seconds=1500"]
     command = [sys.executable, on_gpu.__file__, *flags, f"--out={out}"]
     printed = subprocess.run(command, capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
