@@ -18,9 +18,10 @@ import pathlib
 import sys
 import time
 
-# Above the import of JAX: libtpu looks for the machine that it runs on.
-os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+from vq_jax.cli.plan import ENVIRONMENT
+
+# Above the import of JAX.
+os.environ.update(JAX_PLATFORMS="cpu", **ENVIRONMENT)
 
 import jax
 import jax.numpy as jnp

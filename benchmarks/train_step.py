@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 import timing
+from gpu import models
 from rich.console import Console
 from rich.table import Table
 
@@ -112,9 +113,7 @@ def _say(answer: dict) -> None:
 
 def _serve(make, step: str, batch_size: int) -> None:
     """A worker's life: make the step, warm up, then one step for each line."""
-    images = np.random.default_rng(0).integers(
-        0, 256, (batch_size, SIZES["resolution"], SIZES["resolution"], 3), np.uint8
-    )
+    images = models.images(SIZES, batch_size)
     started = time.perf_counter()
     take, base = make(step, images)
     for _ in range(timing.WARM_UP_CALLS):
@@ -136,7 +135,10 @@ def _ours(step: str, images):
     from vq_jax.training.setup import prepare
 
     base = _resident("VmRSS")
-    setup = prepare(config(step, len(images)))
+    config = models.config(
+        SIZES, adversarial=step == "gan", batch_size=len(images), dtype="float32"
+    )
+    setup = prepare(config)
     state = jax.jit(setup.task.init)(jax.random.key(0))
     compiled = compile_step(setup)
     batch, key = {"image": jax.device_put(images)}, jax.random.key(1)
@@ -147,33 +149,6 @@ def _ours(step: str, images):
         jax.block_until_ready((state, metrics))
 
     return take, base
-
-
-def config(step: str, batch_size: int):
-    """Our configuration of the peer's model and losses."""
-    sys.path.insert(0, f"{timing.ROOT}")
-    from configs.parts.adversarial import use_discriminator
-    from configs.parts.defaults import defaults
-    from configs.parts.models import use_resnet
-    from configs.parts.quantizers import quantizer
-
-    made = defaults()
-    made.batch_size = batch_size
-    made.data.image_size = SIZES["resolution"]
-    made.model.code_dim = SIZES["code_dim"]
-    made.model.quantizer = quantizer("vq", codebook_size=SIZES["codebook_size"])
-    use_resnet(
-        made,
-        num_res_blocks=SIZES["num_res_blocks"],
-        base_dim=SIZES["base_dim"],
-        multipliers=SIZES["multipliers"],
-        attention_resolutions=(SIZES["attention_resolution"],),
-        features_dim=SIZES["code_dim"],
-    )
-    made.losses.update(l1=1.0, l2=0.0)
-    if step == "gan":
-        use_discriminator(made)
-    return made
 
 
 def _theirs(step: str, images):

@@ -66,8 +66,8 @@ def attempt(name: str, find: Callable[[], dict]) -> dict:
         return {f"{name}_error": f"{type(error).__name__}: {error}"[:200]}
 
 
-def config(sizes: dict, *, adversarial: bool, batch_size: int):
-    """Our configuration of the peer's model and losses, in bfloat16."""
+def config(sizes: dict, *, adversarial: bool, batch_size: int, dtype: str = "bfloat16"):
+    """Our configuration of the peer's model and losses."""
     sys.path.insert(0, f"{timing.ROOT}")
     from configs import vqgan_imagenet256
     from configs.parts.adversarial import drop_discriminator
@@ -77,6 +77,7 @@ def config(sizes: dict, *, adversarial: bool, batch_size: int):
     made = vqgan_imagenet256.get_config()
     with made.unlocked():
         made.batch_size = batch_size
+        made.model.dtype = dtype
         made.data.image_size = sizes["resolution"]
         made.model.code_dim = sizes["code_dim"]
         made.model.quantizer.codebook_size = sizes["codebook_size"]
