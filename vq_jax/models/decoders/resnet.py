@@ -7,6 +7,7 @@ from vq_jax.config import ranges
 from vq_jax.models.layers import resnet
 from vq_jax.models.layers.norms import AdaptiveGroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.ops.narrow_convolution import convolve_to_few
 
 
 class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
@@ -62,5 +63,6 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
         x = self.last_norm(x)
+        options["convolve"] = convolve_to_few
         x = torch_conv(x, self.out_channels, **options, name="conv_out")
         return x.astype("float32")
