@@ -18,6 +18,7 @@ SIZES = {
     "resolution": 16,
     "attention_resolutions": (),
     "features_dim": 8,
+    "num_groups": 8,  # with a channel a group, a norm cancels the bias before it
 }
 # What the tokenizers that came from VQGAN change.
 ENCODERS = {
@@ -172,8 +173,8 @@ def test_dropout_is_for_training_only():
 
 
 def test_channels_that_the_groups_do_not_divide_are_an_error():
-    module = ResnetEncoder(**{**SIZES, "base_dim": 48})
-    with pytest.raises(InputError, match="48 channels do not divide into num_groups"):
+    module = ResnetEncoder(**{**SIZES, "base_dim": 12})
+    with pytest.raises(InputError, match="12 channels do not divide into num_groups"):
         module.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)), train=False)
 
 

@@ -47,6 +47,27 @@ def _assert_close(found, expected, tolerance):
         np.testing.assert_allclose(one, other, 0, tolerance * np.abs(other).max())
 
 
+def _shifted_definition(x, shift, scale, bias):
+    return _definition(x + shift[:, None, None], scale, bias)
+
+
+def _ours_shifted(x, shift, scale, bias):
+    options = {"num_groups": GROUPS, "epsilon": EPSILON, "dtype": "float32"}
+    x, shift, scale, bias = map(jnp.asarray, (x, shift, scale, bias))
+    return group_norm(x, scale, bias, shift=shift, **options)
+
+
+@pytest.mark.parametrize(("size", "tolerance"), [(1.0, 4e-6), (100.0, 1e-4)])
+def test_a_shift_and_its_gradient_are_those_of_a_bias_added_before(size, tolerance):
+    x, scale, bias = _inputs()
+    shift = np.float32(size * np.random.default_rng(1).normal(size=scale.shape))
+    args = (x, shift, scale, bias)
+    expected = _in_float64(_shifted_definition, *args)
+    _assert_close(_ours_shifted(*args), expected, tolerance)
+    expected = _in_float64(_gradients(_shifted_definition, 4), *args)
+    _assert_close(_gradients(_ours_shifted, 4)(*args), expected, tolerance)
+
+
 @pytest.mark.parametrize("num_groups", [1, 3, 6])
 @pytest.mark.parametrize(("mean", "tolerance"), [(0.0, 1e-6), (100.0, 3e-5)])
 def test_values_are_those_of_the_definition(num_groups, mean, tolerance):
@@ -63,11 +84,11 @@ def test_a_first_row_unlike_all_others_costs_few_digits():
     _assert_close(_ours(x, scale, bias), expected, 1e-5)
 
 
-def _gradients(function):
+def _gradients(function, num_arguments=3):
     def loss(*args):
         return jnp.sum(jnp.sin(function(*args)))
 
-    return jax.grad(loss, argnums=(0, 1, 2))
+    return jax.grad(loss, argnums=tuple(range(num_arguments)))
 
 
 @pytest.mark.parametrize(("mean", "tolerance"), [(0.0, 4e-6), (100.0, 1e-4)])

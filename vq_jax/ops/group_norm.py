@@ -15,72 +15,85 @@ def group_norm(
     scale: ByChannel,
     bias: ByChannel,
     *,
+    shift: ByChannel | None = None,
     num_groups: int,
     epsilon: float,
     dtype: str,
 ) -> Float[Array, "b h w c"]:
-    """scale · (x - mean) / √(variance + ε) + bias, by groups of channels (1803.08494).
+    """scale · (v - mean) / √(variance + ε) + bias, with v = x + shift, by groups.
 
-    The computation is float32. For the gradients, x is saved in its own dtype, and the
-    two sums that they need are taken in one pass over x and the cotangent, where
-    autodiff of the formula takes more and saves x - mean in float32. Gradients can be
+    1803.08494, with groups of channels. The computation is float32. For the gradients,
+    x is saved in its own dtype, and the two sums that they need are taken in one pass
+    over x and the cotangent, where autodiff of the formula takes more and saves x -
+    mean in float32. The gradient of the shift follows from the same sums, where that of
+    a bias that was added before would take a pass of its own. Gradients can be
     differentiated again in reverse mode; there is no forward-mode derivative.
 
     Args:
         scale, bias: of each image, which an adaptive norm has different ones for.
+        shift: likewise; the bias of the convolution that x comes from. 0 if None.
         num_groups: number of groups, which divides c.
         epsilon: ε, added to the variance.
         dtype: dtype of the result.
     """
-    return _normed(x, scale, bias, num_groups, epsilon, jnp.dtype(dtype))
+    if shift is None:
+        shift = jnp.zeros((len(x), x.shape[-1]))
+    return _normed(x, shift, scale, bias, num_groups, epsilon, jnp.dtype(dtype))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
-def _normed(x, scale, bias, num_groups, epsilon, dtype):
-    return _forward(x, scale, bias, num_groups, epsilon, dtype)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+def _normed(x, shift, scale, bias, num_groups, epsilon, dtype):
+    return _forward(x, shift, scale, bias, num_groups, epsilon, dtype)[0]
 
 
-def _forward(x, scale, bias, num_groups, epsilon, dtype):
-    mean, inverse = _statistics(x, num_groups, epsilon)
-    centred = x.astype(jnp.float32) - _map(mean)
+def _forward(x, shift, scale, bias, num_groups, epsilon, dtype):
+    of_channel, of_group, inverse = _statistics(x, shift, num_groups, epsilon)
+    centred = x.astype(jnp.float32) - _map(of_group - shift)
     y = centred * _map(inverse * scale) + _map(bias)
-    return y.astype(dtype), (x, scale, mean, inverse)
+    return y.astype(dtype), (x, shift, scale, of_channel, of_group, inverse)
 
 
 def _backward(num_groups, epsilon, dtype, saved, cotangent):
-    # With x̂ = (x - mean) / √(variance + ε) and g = scale · cotangent, the gradient of x
-    # is (g - E[g] - x̂ E[g x̂]) / √(variance + ε), where E is the mean over a group.
+    # With v̂ = (v - mean) / √(variance + ε) and g = scale · cotangent, the gradient of v
+    # is (g - E[g] - v̂ E[g v̂]) / √(variance + ε), where E is the mean over a group.
     del epsilon, dtype
-    x, scale, mean, inverse = saved
+    x, shift, scale, of_channel, of_group, inverse = saved
     cotangent = cotangent.astype(jnp.float32)
-    centred = x.astype(jnp.float32) - _map(mean)
+    centred = x.astype(jnp.float32) - _map(of_group - shift)
     bias_grad = jnp.sum(cotangent, axis=(1, 2))
     scale_grad = inverse * jnp.sum(cotangent * centred, axis=(1, 2))
     positions = x.shape[1] * x.shape[2]
-    along_one = _group_mean(scale * bias_grad, num_groups) / positions
+    along_one = inverse * _group_mean(scale * bias_grad, num_groups) / positions
     along_x = _group_mean(scale * scale_grad, num_groups) / positions
+    along_x *= jnp.square(inverse)
     x_grad = (
-        cotangent * _map(inverse * scale)
-        - centred * _map(jnp.square(inverse) * along_x)
-        - _map(inverse * along_one)
+        cotangent * _map(inverse * scale) - centred * _map(along_x) - _map(along_one)
     )
-    return x_grad.astype(x.dtype), scale_grad, bias_grad
+    # The sum of x_grad over positions, that of `centred` being `positions` times its
+    # mean.
+    shift_grad = inverse * scale * bias_grad - positions * (
+        (of_channel - of_group) * along_x + along_one
+    )
+    return x_grad.astype(x.dtype), shift_grad, scale_grad, bias_grad
 
 
 _normed.defvjp(_forward, _backward)
 
 
-def _statistics(x, num_groups: int, epsilon: float) -> tuple[ByChannel, ByChannel]:
-    """Mean, and 1 / √(variance + ε), of each channel's group."""
+def _statistics(
+    x, shift, num_groups: int, epsilon: float
+) -> tuple[ByChannel, ByChannel, ByChannel]:
+    """Of x + shift: means of the channel and its group, and 1 / √(variance + ε)."""
     if x.dtype == jnp.bfloat16:
         mean, variance = lax.platform_dependent(
             x, tpu=moments_by_row, default=moments_after_shift
         )
     else:
         mean, variance = moments_after_shift(x)
+    mean = mean + shift
     of_group = _group_mean(mean, num_groups)
     variance = _group_mean(variance + jnp.square(mean - of_group), num_groups)
-    return of_group, lax.rsqrt(variance + epsilon)
+    return mean, of_group, lax.rsqrt(variance + epsilon)
 
 
 def moments_after_shift(x: Float[Array, "b h w c"]) -> tuple[ByChannel, ByChannel]:

@@ -35,13 +35,24 @@ class GroupNorm(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    def __call__(
+        self, x: Float[Array, "b h w c"], shift: Float[Array, "c"] | None = None
+    ) -> Float[Array, "b h w c"]:
+        """Normalises x + shift; `shift` is 0 by default."""
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
+        if shift is None:
+            shift = jnp.zeros(channels)
         each = (len(x), channels)
-        scale, bias = (jnp.broadcast_to(row, each) for row in (scale, bias))
-        return _group_norm(x, scale, bias, self.num_groups, self.epsilon, self.dtype)
+        scale, bias, shift = (
+            jnp.broadcast_to(row, each) for row in (scale, bias, shift)
+        )
+        options = {"epsilon": self.epsilon, "dtype": self.dtype}
+        _check_groups(channels, self.num_groups)
+        return group_norm(
+            x, scale, bias, shift=shift, num_groups=self.num_groups, **options
+        )
 
 
 class AdaptiveGroupNorm(nn.Module):
@@ -79,7 +90,9 @@ class AdaptiveGroupNorm(nn.Module):
         deviation = jnp.sqrt(variance + 1e-6)
         scale = torch_conv(deviation, channels, 1, name="gamma")[:, 0, 0]
         bias = torch_conv(mean, channels, 1, name="beta")[:, 0, 0]
-        return _group_norm(x, scale, bias, self.num_groups, 1e-6, self.dtype)
+        _check_groups(channels, self.num_groups)
+        options = {"epsilon": 1e-6, "dtype": self.dtype}
+        return group_norm(x, scale, bias, num_groups=self.num_groups, **options)
 
 
 class BatchNorm(nn.Module):
@@ -134,18 +147,13 @@ class ActNorm(nn.Module):
         return _row(scale) * (x + _row(loc))
 
 
-def _group_norm(x, scale, bias, num_groups: int, epsilon: float, dtype: str):
-    """`ops/group_norm.py`, where the groups divide the channels."""
-    channels = x.shape[-1]
+def _check_groups(channels: int, num_groups: int) -> None:
     if num_groups < 1 or channels % num_groups:
         raise InputError(
             f"{channels} channels do not divide into num_groups={num_groups} of a "
             "norm; make base_dim of that part of the model a multiple of its groups, "
             "or, in config.model.encoder and decoder, choose num_groups."
         )
-    return group_norm(
-        x, scale, bias, num_groups=num_groups, epsilon=epsilon, dtype=dtype
-    )
 
 
 def _row(vector):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
 from vq_jax.models.layers.norms import GroupNorm
-from vq_jax.models.layers.torch_conv import torch_conv
+from vq_jax.models.layers.torch_conv import ConvAndBias, torch_conv
 from vq_jax.ops import convolution
 
 Shortcut = Literal["input", "output"]
@@ -55,8 +55,8 @@ class ResnetBlock(nn.Module):
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
         norms = {"num_groups": self.num_groups, "dtype": self.dtype}
         hidden = jax.nn.swish(group_norm(**norms, name="norm1")(x))
-        hidden = torch_conv(hidden, channels, **options, name="conv1")
-        hidden = jax.nn.swish(group_norm(**norms, name="norm2")(hidden))
+        hidden, bias = ConvAndBias(channels, **options, name="conv1")(hidden)
+        hidden = jax.nn.swish(group_norm(**norms, name="norm2")(hidden, bias))
         hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
         hidden = torch_conv(hidden, channels, **options, name="conv2")
         if in_channels != channels:

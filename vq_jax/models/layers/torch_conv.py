@@ -4,9 +4,12 @@ import math
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
+
+from vq_jax.ops.convolution import LAYOUT
 
 torch_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """U(-1/√fan_in, 1/√fan_in), a third of the variance of Flax's default."""
@@ -55,3 +58,33 @@ def torch_conv(
         conv_general_dilated=convolve,
         name=name,
     )(x)
+
+
+class ConvAndBias(nn.Module):
+    """A 3x3 convolution, and the bias that is still to be added to it, or None.
+
+    With the parameters of `torch_conv`. Added within a norm that follows, the bias has
+    its gradient for nothing (`ops/group_norm.py`).
+
+    Attributes:
+        channels, use_bias, dtype: as of `torch_conv`.
+    """
+
+    channels: int
+    use_bias: bool
+    dtype: str
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"]
+    ) -> tuple[Float[Array, "b h w f"], Float[Array, "f"] | None]:
+        in_channels = x.shape[-1]
+        shape = (3, 3, in_channels, self.channels)
+        kernel = self.param("kernel", torch_kernel, shape).astype(self.dtype)
+        y = lax.conv_general_dilated(
+            x.astype(self.dtype), kernel, (1, 1), "SAME", dimension_numbers=LAYOUT
+        )
+        if not self.use_bias:
+            return y, None
+        initializer = torch_bias(9 * in_channels)
+        return y, self.param("bias", initializer, (self.channels,), jnp.float32)
