@@ -1,0 +1,76 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from vq_jax.models.discriminators import stylegan
+from vq_jax.models.layers.blur import blur_pool
+from vq_jax.ops import folded_columns
+from vq_jax.ops.convolution import LAYOUT
+
+
+def _draw(shape, seed):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+def _convolve(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
+
+
+def _folded_convolve(x, kernel):
+    folded = folded_columns.convolve(folded_columns.fold(x), kernel)
+    return folded.reshape(*x.shape[:3], -1)
+
+
+def _assert_same(form, definition, *args):
+    """Values and gradients."""
+    found, vjp = jax.vjp(form, *args)
+    expected, expected_vjp = jax.vjp(definition, *args)
+    cotangent = jax.tree.map(lambda y: _draw(y.shape, 9), expected)
+    for ours, theirs in zip(
+        jax.tree.leaves((found, vjp(cotangent))),
+        jax.tree.leaves((expected, expected_vjp(cotangent))),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("width", [2, 6])
+def test_a_folded_convolution_is_the_convolution(width):
+    x, kernel = _draw((2, 5, width, 3), 0), _draw((3, 3, 3, 4), 1)
+    _assert_same(_folded_convolve, _convolve, x, kernel)
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 4), (6, 8)])
+def test_a_folded_blur_is_the_blur(height, width):
+    def folded(x):
+        return folded_columns.blur_pool(folded_columns.fold(x))
+
+    _assert_same(folded, blur_pool, _draw((2, height, width, 3), 0))
+
+
+def test_the_discriminator_at_full_size_is_the_same_in_both_forms():
+    images, weights = _draw((2, 8, 8, 3), 0), _draw((3, 3, 3, 4), 1)
+    more, biases = _draw((3, 3, 4, 4), 2), _draw((2, 4), 3)
+    args = (images, weights, biases[0], more, biases[1])
+    _assert_same(stylegan._folded, stylegan._plain, *args)
+
+
+@pytest.mark.parametrize(
+    ("platform", "base_dim", "size", "folds"),
+    [("tpu", 4, 8, True), ("tpu", 128, 8, False), ("tpu", 4, 9, False)]
+    + [("cpu", 4, 8, False)],
+)
+def test_narrow_layers_of_even_images_are_folded_on_tpus(
+    platform, base_dim, size, folds
+):
+    module = stylegan.StyleGanDiscriminator(base_dim=base_dim, multipliers=(1,))
+    images = jnp.zeros((1, size, size, 3))
+    params = jax.eval_shape(
+        lambda key: module.init(key, images, train=True), jax.random.key(0)
+    )
+    apply = jax.jit(lambda params, images: module.apply(params, images, train=True))
+    lowered = apply.trace(params, images).lower(lowering_platforms=(platform,))
+    pairs = f"1x{size}x{size // 2}x{2 * base_dim}xf32"
+    assert (pairs in lowered.as_text()) == folds
