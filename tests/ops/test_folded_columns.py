@@ -59,8 +59,12 @@ def test_the_discriminator_at_full_size_is_the_same_in_both_forms():
 
 @pytest.mark.parametrize(
     ("platform", "base_dim", "size", "folds"),
-    [("tpu", 4, 8, True), ("tpu", 128, 8, False), ("tpu", 4, 9, False)]
-    + [("cpu", 4, 8, False)],
+    [
+        ("tpu", 4, 8, True),
+        ("tpu", 128, 8, False),
+        ("tpu", 4, 9, False),
+        ("cpu", 4, 8, False),
+    ],
 )
 def test_narrow_layers_of_even_images_are_folded_on_tpus(
     platform, base_dim, size, folds
