@@ -8,7 +8,8 @@ described chips; a whole one takes minutes. `block` is one residual block of 128
 channels at 256 px, forward and backward, the most expensive piece of these models.
 
 Cycles are the compiler's own estimates of each fusion, added; nobody has timed them.
-The share of peak is that of `vq-jax plan`, which reads the programs.
+`tflop` are those of a chip by the compiler's count; `model_tflop` those of the plain
+forms of all layers, with repeated pixels, which the share of the peak is of.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from configs.parts.losses import drop_perceptual
 from vq_jax.models.layers.resnet import ResnetBlock
 from vq_jax.planning import cost, hlo
 from vq_jax.planning.targets import open_target
+from vq_jax.pretrained import nets
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.setup import prepare
 
@@ -43,7 +45,7 @@ SIZE, IMAGES_A_CHIP, DTYPE = 256, 8, "bfloat16"
 TOP = 20
 
 
-def _block(devices) -> jax.stages.Compiled:
+def _block(devices) -> tuple[jax.stages.Compiled, float]:
     """Forward and backward of a block with MaskGIT's fields, on one of the chips."""
     block = ResnetBlock(128, use_bias=False, dtype=DTYPE)
     x = jax.ShapeDtypeStruct((IMAGES_A_CHIP, SIZE, SIZE, 128), DTYPE)
@@ -59,19 +61,35 @@ def _block(devices) -> jax.stages.Compiled:
         return jax.grad(loss, argnums=(0, 1))(params, x)
 
     there = jax.sharding.SingleDeviceSharding(devices[0])
-    return jax.jit(gradients, in_shardings=there).lower(params, x).compile()
+    compiled = jax.jit(gradients, in_shardings=there).lower(params, x).compile()
+    return compiled, _plain_flops(gradients, params, x)
 
 
 def _step(make_config):
-    def compile_for(devices) -> jax.stages.Compiled:
+    def compile_for(devices) -> tuple[jax.stages.Compiled, float]:
         config = make_config()
         with config.unlocked():
             drop_perceptual(config)
         config.model.dtype = DTYPE
         config.batch_size = IMAGES_A_CHIP * len(devices)
-        return compile_step(prepare(config, devices))
+        setup = prepare(config, devices)
+        task, key = setup.task, jax.eval_shape(lambda: jax.random.key(0))
+        flops = _plain_flops(
+            task.step,
+            setup.abstract_state,
+            task.abstract_batch,
+            key,
+            nets.shapes(task.nets),
+        )
+        return compile_step(setup), flops / len(devices)
 
     return compile_for
+
+
+def _plain_flops(function, *shapes) -> float:
+    """As lowered where no layer has a form of its own, before any compilation."""
+    lowered = jax.jit(function).trace(*shapes).lower(lowering_platforms=("cuda",))
+    return lowered.cost_analysis()["flops"]
 
 
 def _maskgit():
@@ -123,7 +141,7 @@ def measure(case: str, topology: str) -> dict:
     """A case's cost a chip, cycles by kind, its dearest fusions."""
     target = open_target("tpu", topology)
     started = time.perf_counter()
-    compiled = CASES[case](target.devices)
+    compiled, plain_flops = CASES[case](target.devices)
     seconds = time.perf_counter() - started
     program = hlo.parse(compiled.as_text())
     cycles = cost.cycles(program)
@@ -136,7 +154,8 @@ def measure(case: str, topology: str) -> dict:
         "topology": topology,
         "cycles_m": _millions(cycles),
         "tflop": round(flops / 1e12, 2),
-        "share_of_peak": round(flops / peak, 3),
+        "model_tflop": round(plain_flops / 1e12, 2),
+        "share_of_peak": round(plain_flops / peak, 3),
         "temporaries_gb": round(temporaries / 1e9, 2),
         "compile_s": round(seconds),
         "kinds_m": _by_kind(dear),
