@@ -4,7 +4,6 @@ Logits are high for images that seem real: [b] or, of patches, [b, hp, wp].
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,27 +75,18 @@ def accuracy(real: Logits, fake: Logits) -> Scalar:
 
 
 def r1(
-    discriminate: Callable[[Float[Array, "b h w c"]], tuple[Logits, Any]],
+    discriminate: Callable[[Float[Array, "b h w c"]], Logits],
     images: Float[Array, "b h w c"],
-) -> tuple[Scalar, tuple[Logits, Any]]:
-    """mean over images of ‖∂D(x)/∂x‖², D the mean logit of an image; and D's results.
+) -> Scalar:
+    """mean over images of ‖∂D(x)/∂x‖², D the mean logit of an image.
 
     The penalty of Mescheder et al. (1801.04406, eq. 9) is γ/2 times this. The norm is
     summed over pixels and channels, and nothing is divided by the batch before the
     square. Where D normalises by its batch, images see each other's gradient.
-
-    Args:
-        discriminate: from images to logits and what else there is. A loss of the logits
-            that are returned here shares its backward pass with the penalty.
     """
-
-    def total(images):
-        logits, others = discriminate(images)
-        return jnp.sum(image_logits(logits)), (logits, others)
-
-    gradient, results = jax.grad(total, has_aux=True)(images)
+    gradient = jax.grad(lambda x: jnp.sum(image_logits(discriminate(x))))(images)
     gradient = gradient.astype(jnp.float32)
-    return jnp.mean(jnp.sum(jnp.square(gradient), axis=(1, 2, 3))), results
+    return jnp.mean(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)))
 
 
 def lecam(

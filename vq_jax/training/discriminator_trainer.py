@@ -1,7 +1,6 @@
 """The discriminator's part of a train step."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -80,13 +79,7 @@ class DiscriminatorTrainer:
     def _loss(self, params, state, stats, images, fakes, key):
         objective, balance = self.objective, state.variables[BALANCE]
         real_key, fake_key = jax.random.split(key)
-        of_real = functools.partial(self.logits, params, stats)
-        if objective.r1_weight and objective.r1_every == 1:
-            r1, (real, stats) = adversarial.r1(
-                functools.partial(of_real, key=real_key), images
-            )
-        else:
-            r1, (real, stats) = None, of_real(images, real_key)
+        real, stats = self.logits(params, stats, images, real_key)
         fake, stats = self.logits(params, stats, lax.stop_gradient(fakes), fake_key)
         total = loss = objective.of_discriminator(real, fake)
         metrics = {
@@ -101,15 +94,16 @@ class DiscriminatorTrainer:
             total += objective.lecam_weight * term
         if objective.r1_weight:
             due = state.step % objective.r1_every == 0
-            if r1 is None:
-                again = functools.partial(of_real, key=jax.random.clone(real_key))
-                r1 = lax.cond(
-                    due,
-                    lambda: adversarial.r1(again, images)[0],
-                    lambda: jnp.zeros(()),
-                )
-            total += 0.5 * objective.r1_weight * objective.r1_every * r1
-            balance = {**balance, "r1": jnp.where(due, r1, balance["r1"])}
+            again = jax.random.clone(real_key)
+            term = lax.cond(
+                due,
+                lambda: adversarial.r1(
+                    lambda x: self.logits(params, stats, x, again)[0], images
+                ),
+                lambda: jnp.zeros(()),
+            )
+            total += 0.5 * objective.r1_weight * objective.r1_every * term
+            balance = {**balance, "r1": jnp.where(due, term, balance["r1"])}
             metrics["r1"] = balance["r1"]
         decay = objective.lecam_decay
         balance = {
