@@ -16,6 +16,8 @@ REQUIRED = {
     "evaluate": ("--workdir",),
     "reconstruct": ("--workdir", "--images", "--out"),
     "sample": ("--workdir", "--out"),
+    "compress": ("--workdir", "--images", "--out"),
+    "decompress": ("--workdir", "--files", "--out"),
     "tokenize": ("--workdir", "--out"),
     "plan": ("--config",),
     "compare": ("--workdir", "--configs"),

@@ -12,6 +12,8 @@ COMMANDS = {
     "evaluate": ("evaluate", "metrics of a tokenizer or a prior over a split"),
     "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
     "sample": ("sample", "new images from a trained prior"),
+    "compress": ("compress", "images to small files, coded by a tokenizer or a prior"),
+    "decompress": ("decompress", "what compress wrote to images again"),
     "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
     "plan": ("plan", "what a step needs and costs on chips that are not there"),
     "compare": ("compare", "train configurations alike; a report of how they differ"),
