@@ -18,6 +18,7 @@ REQUIRED = {
     "sample": ("--workdir", "--out"),
     "compress": ("--workdir", "--images", "--out"),
     "decompress": ("--workdir", "--files", "--out"),
+    "inpaint": ("--workdir", "--image", "--mask", "--out"),
     "tokenize": ("--workdir", "--out"),
     "plan": ("--config",),
     "compare": ("--workdir", "--configs"),
