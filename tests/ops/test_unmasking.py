@@ -22,6 +22,7 @@ def test_halton_goes_through_one_grid_after_the_other():
     found = _order(unmasking.fixed_priorities("halton", _keys(2), GRIDS))
     expected = np.concatenate([[0], 1 + halton_order(2, 2), 5 + halton_order(3, 5)])
     np.testing.assert_array_equal(found, [expected, expected])
+    np.testing.assert_array_equal(unmasking.halton_sequence(GRIDS), expected)
 
 
 def test_halton_rolled_begins_anywhere_in_the_sequence_of_each_grid():

@@ -7,38 +7,30 @@ images are left out and named, and the exit code is 2 then.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 
-from vq_jax.cli import arguments, compiled_programs, exits
-from vq_jax.data import ahead, decode, transforms
-from vq_jax.data.sources import folder, photos
+from vq_jax.cli import arguments, compiled_programs, exits, image_files
+from vq_jax.data import ahead
 from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_few
-
-FLAGS = {
-    r"config\.data\.source": "--images",
-    # A folder that cannot be read, of which this program has no choice.
-    r" config\.data\.on_error='skip' leaves it out\.": "",
-}
 
 
 def main(argv: Sequence[str]) -> None:
     """Writes the reconstructions, and says how each image fitted the stride."""
     parser = arguments.Parser("reconstruct", __doc__)
     arguments.add_workdir(parser, "folder of a training run")
-    text = "an image, a folder of images, or 'photos': the embedded held-out ones"
+    text = image_files.HELP
     parser.add_argument("--images", type=arguments.path, required=True, help=text)
     text = "folder for the PNG files"
     parser.add_argument("--out", type=arguments.path, required=True, help=text)
     text = "put the original on the left"
     parser.add_argument("--compare", action="store_true", help=text)
     args = parser.parse_args(argv[1:])
-    with exits.clear_errors(FLAGS):
+    with exits.clear_errors(image_files.FLAGS):
         compiled_programs.keep()
         _reconstruct(args)
 
@@ -76,7 +68,8 @@ def _reconstruct(args) -> None:
     out, console = make_folder(args.out, "--out"), exits.console()
     compared, broken, count = [], [], 0
     # The next image is read, and the one before written, while one is computed.
-    images = _images(args.images, out, trained.config.data)
+    path_of = functools.partial(_path, out)
+    images = image_files.each(args.images, trained.config.data, path_of)
     read = ahead.in_order(_read, images, num_threads=1, most=1)
     computed = (_through(tokenizer, picture) for picture in read)
     write = functools.partial(_write, out, args.compare)
@@ -87,7 +80,7 @@ def _reconstruct(args) -> None:
             console.print(f"left out {name}: {picture.error}", soft_wrap=True)
             broken.append(name)
             continue
-        if args.compare and _embedded(args.images):
+        if args.compare and image_files.embedded(args.images):
             compared.append(picture.shown)
         size = f"{image.shape[1]}x{image.shape[0]}"
         path = _path(out, name)
@@ -142,44 +135,3 @@ def _write(out: epath.Path, compare: bool, picture: _Picture) -> _Picture:
 
 def _path(out: epath.Path, name: str) -> epath.Path:
     return out / f"{name}.png"
-
-
-def _images(
-    spec: str, out: epath.Path, data: ConfigDict
-) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    """(name without extension, what reads it as uint8 [h, w, c]) of each image."""
-    path = epath.Path(spec)
-    if _embedded(spec):
-        for name, image in photos.held_out_photographs().items():
-            yield name, functools.partial(transforms.to_channels, image, data.channels)
-        return
-    files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
-    root = path.parent if path.is_file() else path
-    names = [str(file.relative_to(root).with_suffix("")) for file in files]
-    _check_outputs(files, [_path(out, name) for name in names])
-    for name, file in zip(names, files, strict=True):
-        yield (
-            name,
-            functools.partial(
-                decode.decode_image,
-                file,
-                channels=data.channels,
-                white_point=data.white_point,
-            ),
-        )
-
-
-def _embedded(spec: str) -> bool:
-    return spec == "photos" and not epath.Path(spec).exists()
-
-
-def _check_outputs(files: list[epath.Path], outputs: list[epath.Path]) -> None:
-    """Raises InputError where a picture would replace an original or another one."""
-    originals = {file.resolve() for file in files}
-    seen = set()
-    for path in outputs:
-        if path.resolve() in originals:
-            raise InputError(f"--out would overwrite {path}; choose another folder.")
-        if path in seen:
-            raise InputError(f"two images would become {path}; rename one of them.")
-        seen.add(path)

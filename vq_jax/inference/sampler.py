@@ -15,6 +15,7 @@ from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
+from vq_jax.inference.code_frequencies import CodeFrequencies
 from vq_jax.inference.known import KnownCodes, check_codes, checked_known, num_first
 from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
 from vq_jax.inference.load_prior import SavedPrior, open_prior
@@ -217,6 +218,11 @@ class Sampler:
             )
             found.append(np.asarray(nats, np.float64)[: len(codes[rows])])
         return np.concatenate(found)
+
+    @functools.cached_property
+    def frequencies(self) -> CodeFrequencies:
+        """What an entropy coder of this prior's codes codes with."""
+        return CodeFrequencies(self.prior, self._variables)
 
     def _batches(self, draw, labels, key, known) -> Iterator:
         prefix = 0 if known is None else num_first(known[1], self.prior.layout)

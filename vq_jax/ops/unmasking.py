@@ -40,6 +40,15 @@ def fixed_priorities(
     return jax.vmap(row)(keys)
 
 
+def halton_sequence(grids: tuple[tuple[int, int], ...]) -> Int[np.ndarray, "t"]:
+    """All tokens as "halton" visits them, int32."""
+    orders, first = [], 0
+    for grid in grids:
+        orders.append(first + halton_order(*grid))
+        first += len(orders[-1])
+    return np.concatenate(orders).astype(np.int32)
+
+
 def confidence(
     keys: Key[Array, "b"],
     logits: Float[Array, "b t k"],

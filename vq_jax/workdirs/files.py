@@ -109,12 +109,17 @@ def write_json(path: epath.PathLike, content: dict) -> epath.Path:
 
 
 def replace_text(path: epath.Path, text: str) -> epath.Path:
+    """Writes a file of text, whole or not at all."""
+    return replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: epath.Path, content: bytes) -> epath.Path:
     """Writes a file, whole or not at all."""
     # Of its own process: two that write the same file may meet.
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     with writing(path):
         try:
-            draft.write_text(text)
+            draft.write_bytes(content)
             return draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

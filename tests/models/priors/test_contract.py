@@ -10,7 +10,9 @@ import pytest
 from scipy import stats
 
 from vq_jax import InputError
+from vq_jax.inference.code_frequencies import CodeFrequencies
 from vq_jax.models.priors.base import NO_CLASS, STREAMS, Known
+from vq_jax.ops.frequencies import TOTAL
 from vq_jax.ops.sampling import Sampling
 from vq_jax.testing import priors
 from vq_jax.testing.priors import TINY, grid_layout, levels_layout, scales_layout
@@ -154,6 +156,30 @@ def test_samples_with_a_known_first_code_follow_the_conditional_law(case, layout
     weights = size ** np.arange(tokens)[::-1]
     cells = np.asarray(drawn).reshape(NUM_SAMPLES, tokens) @ weights
     assert _p_value(np.bincount(cells, minlength=size**tokens), law) > 1e-3
+
+
+@pytest.mark.parametrize(("case", "layout"), CASES)
+def test_the_passes_of_coding_have_a_law_of_all_codes(case, layout):
+    prior, variables = _random(case, layout)
+    tokens = np.concatenate(prior.coding_passes)
+    np.testing.assert_array_equal(np.sort(tokens), np.arange(prior.layout.num_tokens))
+    codes = priors.all_codes(prior.layout)
+    labels = np.ones(len(codes), np.int32)
+    given = np.asarray(prior.layout.to_sequence(jnp.asarray(codes)))
+    nats = np.zeros(len(codes))
+
+    def choose(table, tokens):
+        chosen = np.take_along_axis(table, given[:, tokens, None], axis=-1)
+        nats[:] -= np.log(chosen / TOTAL).sum(axis=(1, 2))
+        return given[:, tokens]
+
+    walked = CodeFrequencies(prior, variables).walk(labels, choose)
+    np.testing.assert_array_equal(walked, codes)
+    assert abs(np.exp(-nats).sum() - 1.0) < 1e-5
+    if prior.likelihood == "exact":
+        found = _log_prob(prior, variables, codes, labels)
+        # A code that hardly ever comes is a little cheaper: no frequency is 0.
+        np.testing.assert_allclose(np.exp(-nats), np.exp(found), atol=1e-5)
 
 
 @pytest.mark.parametrize(("case", "layout"), CASES)

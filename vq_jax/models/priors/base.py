@@ -2,10 +2,11 @@
 
 import typing
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
@@ -63,6 +64,12 @@ class Prior(nn.Module):
     * `sample(keys, labels, sampling, known) -> codes`, all under `jax.jit` with static
       shapes: one program a batch size. A row depends on its own key alone.
 
+    Coding takes the codes apart into passes, each given those before: `coding_passes`
+    has the tokens of each, the same for all images, and `begin_coding`,
+    `coding_logits` and `accept_codes` go through them, encoder and decoder alike. As
+    given here any family that has `_sequence_logits` codes so, with a whole pass of the
+    model for each; one that can go on from where it was overrides them.
+
     Codes are int32 [b, *layout.shape]; labels are int32 [b] in [0, num_classes), or
     NO_CLASS. A prior of `num_classes` 0 has no use for labels.
 
@@ -110,6 +117,46 @@ class Prior(nn.Module):
         sampling: Sampling,
         known: Known | None = None,
     ) -> Codes:
+        raise NotImplementedError
+
+    @property
+    def coding_passes(self) -> list[Int[np.ndarray, "_"]]:
+        """Numbers in the sequence of the tokens of each pass; all tokens once.
+
+        By default one token a pass, in the order of the sequence.
+        """
+        return [*np.arange(self.layout.num_tokens, dtype=np.int32)[:, None]]
+
+    def begin_coding(self, labels: Int[Array, "b"]) -> Any:
+        """Arrays to begin the first pass with, of no code."""
+        sequence = jnp.full(
+            (len(labels), self.layout.num_tokens), self._unknown_code, jnp.int32
+        )
+        return {"labels": labels, "sequence": sequence}
+
+    def coding_logits(
+        self, state: Any, tokens: Int[Array, "n"]
+    ) -> Float[Array, "b n k"]:
+        """Logits of the tokens of a pass, independent of each other, float32."""
+        logits = self._sequence_logits(state["sequence"], state["labels"])
+        return logits[:, tokens].astype(jnp.float32)
+
+    def accept_codes(
+        self, state: Any, tokens: Int[Array, "n"], codes: Int[Array, "b n"]
+    ) -> Any:
+        """What the next pass begins with, after the codes of this one."""
+        sequence = state["sequence"].at[:, tokens].set(codes)
+        return {**state, "sequence": sequence}
+
+    @property
+    def _unknown_code(self) -> int:
+        """Stands for the codes of later passes; logits may not depend on others."""
+        return 0
+
+    def _sequence_logits(
+        self, sequence: Int[Array, "b t"], labels: Int[Array, "b"]
+    ) -> Float[Array, "b t k"]:
+        """Logits of each token given the codes of the passes before its own."""
         raise NotImplementedError
 
     def class_rows(self, labels: Int[Array, "b"]) -> Int[Array, "b"]:

@@ -173,6 +173,17 @@ class CausalPrior(Prior):
         rotation = self._rotation(index + 1, 1)
         return self.transformer.extend(x, caches, index + 1, rotation)
 
+    def begin_coding(self, labels):
+        logits, caches = self.begin(labels, jnp.zeros((len(labels), 0), jnp.int32))
+        return {"logits": logits, "caches": caches}
+
+    def coding_logits(self, state, tokens):
+        return state["logits"][:, None]
+
+    def accept_codes(self, state, tokens, codes):
+        logits, caches = self.advance(codes[:, 0], state["caches"], tokens[0])
+        return {"logits": logits, "caches": caches}
+
     def _norm_maker(self) -> Callable[..., nn.Module]:
         """Makes a norm of a given name."""
         raise NotImplementedError

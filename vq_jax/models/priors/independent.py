@@ -1,6 +1,7 @@
 """Every code for itself: histograms by position, what any other prior has to beat."""
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from vq_jax.models.priors.base import NO_CLASS, Known, Prior, PriorOutput
@@ -43,3 +44,10 @@ class IndependentPrior(Prior):
             logits = guided(logits, self.logits[none], scales)
         codes = self.layout.from_sequence(draw(keys, logits, sampling))
         return codes if known is None else jnp.where(known.mask, known.codes, codes)
+
+    @property
+    def coding_passes(self):
+        return [np.arange(self.layout.num_tokens, dtype=np.int32)]
+
+    def _sequence_logits(self, sequence, labels):
+        return self.logits[self.class_rows(labels)]

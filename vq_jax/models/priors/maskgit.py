@@ -172,6 +172,28 @@ class MaskGitPrior(Prior):
 
         return jax.lax.scan(step, tokens, self._steps(tokens, sampling))[1]
 
+    @property
+    def coding_passes(self):
+        """Those of `num_steps` steps of sampling in the order "halton".
+
+        An order that codes or noise have part in would not be the decoder's.
+        """
+        num_tokens = self.layout.num_tokens
+        order = unmasking.halton_sequence(self.layout.grids)
+        remaining = mask_schedules.remaining_counts(
+            self.sampling_schedule, self.num_steps, num_tokens
+        )[:, num_tokens]
+        passes = np.split(order, num_tokens - remaining[:-1])
+        return [tokens for tokens in passes if len(tokens)]
+
+    def _sequence_logits(self, sequence, labels):
+        classes = self.class_rows(labels)
+        return self.transformer(sequence, classes, train=False)
+
+    @property
+    def _unknown_code(self):
+        return self.layout.codebook_size
+
     def _steps(self, tokens, sampling: Sampling):
         """What differs from step to step, with the steps in front."""
         num_masked = jnp.sum(tokens == self.layout.codebook_size, axis=-1)

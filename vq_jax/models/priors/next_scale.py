@@ -4,6 +4,7 @@ import functools
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import struct
 from jaxtyping import Array, Float, Int
@@ -175,6 +176,14 @@ class NextScalePrior(Prior):
         x = self._embedded(self._quantizer("prior_inputs", codes), condition, 0)
         mask = jnp.asarray(block_causal.block_causal_mask(self.layout.grids))
         return self._transformed(x, condition, mask, None, train=train)[0]
+
+    @property
+    def coding_passes(self):
+        ends = np.cumsum(self._areas)
+        return np.split(np.arange(ends[-1], dtype=np.int32), ends[:-1])
+
+    def _sequence_logits(self, sequence, labels):
+        return self.logits(sequence, labels, train=False)
 
     def start(self, labels: Int[Array, "n"], batch_size: int) -> GridsSoFar:
         """Before the first grid; of n labels, a multiple of the batch size."""

@@ -105,6 +105,13 @@ class PixelCnnPrior(Prior):
             first += grids[-1][0].size
         return self.layout.from_grids([grid[: len(keys)] for grid in grids])
 
+    def _sequence_logits(self, sequence, labels):
+        codes = self.layout.from_sequence(sequence)
+        levels = self.logits(codes, labels, train=False)
+        size = self.layout.codebook_size
+        rows = [level.reshape(len(sequence), -1, size) for level in levels]
+        return jnp.concatenate(rows, axis=1)
+
     def _nats(self, codes, labels, *, train: bool):
         """Of each code, level by level."""
         logits = self.logits(codes, labels, train=train)

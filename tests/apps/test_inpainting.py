@@ -1,0 +1,146 @@
+"""Holes that samples fill: nothing leaks out of them, and nothing changes around."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vq_jax import InputError, Sampler
+from vq_jax.apps.inpainting import Inpainter
+from vq_jax.metrics import holes
+from vq_jax.ops import hole_fill
+from vq_jax.testing import trained
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("inpainting")
+    trained.write_images(root / "images")
+    trained.write_tokenizer(root / "tokenizer", root / "images")
+    for case in ("maskgit", "autoregressive"):
+        trained.write_prior(root / case, root / "tokenizer", root / "images", case)
+    return root
+
+
+@pytest.fixture(scope="module")
+def sampler(root):
+    return Sampler.load(root / "maskgit", batch_size=2)
+
+
+def _image(height, width, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def _hole(height, width):
+    hole = np.zeros((height, width), bool)
+    hole[5:12, 3 : width - 4] = True
+    return hole
+
+
+@pytest.mark.parametrize("size", [(16, 16), (29, 38), (13, 11)])
+def test_what_stood_in_the_hole_changes_nothing(sampler, size):
+    inpainter, hole = Inpainter(sampler, dilation=0, feather=3), _hole(*size)
+    image = _image(*size)
+    other = np.where(hole[..., None], _image(*size, seed=1), image)
+    found = [inpainter.inpaint(each, hole, count=2, seed=5) for each in (image, other)]
+    np.testing.assert_array_equal(*found)
+    assert (found[0][0] != found[0][1]).any()  # samples differ
+    far = hole_fill.ndimage.distance_transform_edt(~hole) >= 4
+    np.testing.assert_array_equal(found[0][:, far], image[None, far].repeat(2, 0))
+    again = inpainter.inpaint(image, hole, count=2, seed=6)
+    assert (again != found[0]).any()
+
+
+def test_codes_far_from_the_hole_are_kept_and_windows_cover_the_rest(sampler):
+    inpainter, hole = Inpainter(sampler, dilation=1), np.zeros((24, 40), bool)
+    hole[9, 21] = True  # pixel of code (2, 5)
+    _, meets = inpainter._prepared(_image(24, 40), hole)
+    expected = np.zeros((6, 10), bool)
+    expected[1:4, 4:7] = True
+    np.testing.assert_array_equal(meets, expected)
+    drawn = np.zeros_like(meets, int)
+    for rows, columns, known in inpainter._windows(meets):
+        assert known.shape == (4, 4)
+        drawn[rows, columns] += ~known
+    np.testing.assert_array_equal(drawn, expected)
+
+
+def test_a_raster_prior_completes_what_follows_and_nothing_else(root):
+    inpainter = Inpainter(Sampler.load(root / "autoregressive"), dilation=0)
+    below = np.zeros((16, 16), bool)
+    below[8:] = True
+    found = inpainter.inpaint(_image(16, 16), below)
+    assert found.shape == (1, 16, 16, 3)
+    with pytest.raises(InputError, match=r"mask has gaps.* as MaskGIT"):
+        inpainter.inpaint(_image(16, 16), _hole(16, 16))
+
+
+def test_a_fill_is_smooth_and_keeps_known_pixels():
+    rows, columns = np.mgrid[:33, :40]
+    image = np.stack([4 * rows, 3 * columns, rows + columns], -1).astype(np.uint8)
+    hole = np.zeros((33, 40), bool)
+    hole[12:20, 15:26] = True
+    found = hole_fill.pull_push(image, hole)
+    np.testing.assert_array_equal(found[~hole], image[~hole])
+    # A plane, as far as averages of what is known can tell.
+    assert np.abs(found.astype(int) - image)[hole].max() < 20
+    assert (hole_fill.pull_push(image, np.ones_like(hole)) == 128).all()
+    flat = np.where(hole[..., None], image, np.uint8(77))
+    assert (hole_fill.pull_push(flat, hole) == 77).all()
+
+
+def test_a_feather_fades_by_distance():
+    image, painted = np.zeros((1, 9, 1), np.uint8), np.full((1, 9, 1), 100, np.uint8)
+    hole = np.zeros((1, 9), bool)
+    hole[0, 0] = True
+    found = hole_fill.pasted(image, painted, hole, 3)[0, :, 0]
+    np.testing.assert_array_equal(found, [100, 75, 50, 25, 0, 0, 0, 0, 0])
+    found = hole_fill.pasted(image, painted, hole, 0)[0, :, 0]
+    np.testing.assert_array_equal(found, [100] + [0] * 8)
+
+
+def test_numbers_of_a_hole_are_those_of_their_definitions():
+    image = np.zeros((4, 4, 1), np.uint8)
+    hole = np.zeros((4, 4), bool)
+    hole[1:3, 1:3] = True
+    found = np.where(hole[..., None], np.uint8(51), image)
+    assert abs(holes.hole_psnr(found, image, hole) - 20 * np.log10(5)) < 1e-9
+    assert holes.seam_error(found, hole) == 51
+    assert holes.seam_error(image, hole) == 0
+    assert holes.seam_error(image, ~(hole & False)) == 0
+
+
+def test_the_command_takes_files_and_colours(call, root, tmp_path):
+    image, hole = _image(21, 18), _hole(21, 18)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    Image.fromarray(hole.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    marked = np.where(hole[..., None], np.array([255, 0, 255], np.uint8), image)
+    Image.fromarray(marked).save(tmp_path / "marked.png")
+
+    def inpaint(image, mask, out, *flags):
+        return call(
+            "inpaint",
+            f"--workdir={root / 'maskgit'}",
+            f"--image={tmp_path / image}",
+            f"--mask={mask}",
+            f"--out={tmp_path / out}",
+            "--num=2",
+            *flags,
+        )
+
+    code, printed = inpaint("image.png", tmp_path / "mask.png", "a")
+    assert code == 0, printed
+    code, printed = inpaint("marked.png", "#ff00ff", "b", "--temperature=1.0")
+    assert code == 0, printed
+    for name in ("0.png", "1.png"):
+        files = [(tmp_path / out / name).read_bytes() for out in "ab"]
+        assert files[0] == files[1]
+    for flags, text in (
+        (("image.png", "#ff00f", "c"), "--mask=#ff00f is no colour"),
+        (("image.png", "#123456", "c"), "--mask has no hole"),
+        (("marked.png", "#ff00ff", "c", "--temperature=-1"), "--temperature=-1"),
+        (("image.png", tmp_path / "mask.png", "c", "--feather=-1"), "--feather=-1"),
+    ):
+        code, printed = inpaint(*flags)
+        assert code == 2
+        assert text in printed

@@ -1,0 +1,76 @@
+"""Filling holes of images from known pixels, and pasting what was painted there."""
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage
+
+
+def pull_push(
+    image: UInt8[np.ndarray, "h w c"], hole: Bool[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w c"]:
+    """The image with its hole filled smoothly; a function of the known pixels alone.
+
+    Known pixels are averaged over 2x2, those averages again, until none is unknown; and
+    back down each unknown one takes the bilinear value of the level above (pull-push,
+    Gortler et al. 1996, section 3.4). Known pixels stay as they are. A hole that is all
+    of the image becomes grey.
+    """
+    known = ~hole
+    if not known.any():
+        return np.full_like(image, 128)
+    # What stood in the hole goes first, so that nothing below can see it.
+    values = np.where(known[..., None], image, 0).astype(np.float64)
+    filled = _filled(values, known.astype(np.float64))
+    filled = np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+    return np.where(known[..., None], image, filled)
+
+
+def pasted(
+    image: UInt8[np.ndarray, "h w c"],
+    painted: UInt8[np.ndarray, "h w c"],
+    hole: Bool[np.ndarray, "h w"],
+    feather: int,
+) -> UInt8[np.ndarray, "h w c"]:
+    """`painted` in the hole, `image` farther than `feather` pixels from it.
+
+    Between, at a distance of d pixels, both are mixed with weight 1 - d / (feather + 1)
+    of `painted`: within the hole nothing of `image` is left, and with a feather of 0 no
+    pixel outside of it changes.
+    """
+    if not hole.any():
+        return image
+    weight = 1 - ndimage.distance_transform_edt(~hole) / (feather + 1)
+    weight = np.clip(weight, 0, 1)[..., None]
+    mixed = np.rint(weight * painted + (1 - weight) * image).astype(np.uint8)
+    mixed = np.where(weight == 0, image, mixed)
+    return np.where(weight == 1, painted, mixed)
+
+
+def _filled(
+    values: Float[np.ndarray, "h w c"], known: Float[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w c"]:
+    if known.all():
+        return values
+    height, width = known.shape
+    padding = (0, height % 2), (0, width % 2)
+    sums = _quarters(np.pad(values * known[..., None], (*padding, (0, 0))))
+    counts = _quarters(np.pad(known, padding))
+    coarse = sums / np.maximum(counts, 1)[..., None]
+    coarse = _filled(coarse, (counts > 0).astype(np.float64))
+    rows, columns = (
+        np.clip((np.arange(side) - 0.5) / 2, 0, (side - 1) // 2)
+        for side in (height, width)
+    )
+    places = np.meshgrid(rows, columns, indexing="ij")
+    fine = np.stack(
+        [
+            ndimage.map_coordinates(channel, places, order=1, mode="nearest")
+            for channel in np.moveaxis(coarse, -1, 0)
+        ],
+        axis=-1,
+    )
+    return np.where(known[..., None] > 0, values, fine)
+
+
+def _quarters(array):
+    return sum(array[row::2, column::2] for row in (0, 1) for column in (0, 1))
