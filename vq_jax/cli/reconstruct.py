@@ -7,61 +7,23 @@ images are left out and named, and the exit code is 2 then.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-from etils import epath
-from ml_collections import ConfigDict
-
-from vq_jax.cli import arguments, compiled_programs, exits
-from vq_jax.data import ahead, decode, transforms
-from vq_jax.data.sources import folder, photos
+from vq_jax.cli import arguments, compiled_programs, each_image, exits
+from vq_jax.cli.each_image import Picture
 from vq_jax.errors import InputError
-from vq_jax.evaluation import pictures
 from vq_jax.inference.padding import pad_to_few
-
-FLAGS = {
-    r"config\.data\.source": "--images",
-    # A folder that cannot be read, of which this program has no choice.
-    r" config\.data\.on_error='skip' leaves it out\.": "",
-}
 
 
 def main(argv: Sequence[str]) -> None:
     """Writes the reconstructions, and says how each image fitted the stride."""
     parser = arguments.Parser("reconstruct", __doc__)
     arguments.add_workdir(parser, "folder of a training run")
-    text = "an image, a folder of images, or 'photos': the embedded held-out ones"
-    parser.add_argument("--images", type=arguments.path, required=True, help=text)
-    text = "folder for the PNG files"
-    parser.add_argument("--out", type=arguments.path, required=True, help=text)
-    text = "put the original on the left"
-    parser.add_argument("--compare", action="store_true", help=text)
+    each_image.add_arguments(parser, "the original")
     args = parser.parse_args(argv[1:])
-    with exits.clear_errors(FLAGS):
+    with exits.clear_errors(each_image.FLAGS):
         compiled_programs.keep()
         _reconstruct(args)
-
-
-@dataclasses.dataclass
-class _Picture:
-    """An image on its way from a file to a file.
-
-    Attributes:
-        name: without extension.
-        image: uint8 [h, w, c].
-        recon: likewise; of the same size.
-        fitted: how the image was fitted to the model.
-        shown: what is written.
-        error: why the picture is left out; None if it is not.
-    """
-
-    name: str
-    image: np.ndarray | None = None
-    recon: np.ndarray | None = None
-    fitted: str = ""
-    shown: np.ndarray | None = None
-    error: InputError | None = None
 
 
 def _reconstruct(args) -> None:
@@ -73,45 +35,17 @@ def _reconstruct(args) -> None:
     check_flags(GUARDS, "reconstruct")
     trained = load_workdir(args.workdir)
     tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
-    out, console = make_folder(args.out, "--out"), exits.console()
-    compared, broken, count = [], [], 0
-    # The next image is read, and the one before written, while one is computed.
-    images = _images(args.images, out, trained.config.data)
-    read = ahead.in_order(_read, images, num_threads=1, most=1)
-    computed = (_through(tokenizer, picture) for picture in read)
-    write = functools.partial(_write, out, args.compare)
-    for picture in ahead.in_order(write, computed, num_threads=1, most=1):
-        count += 1
-        name, image = picture.name, picture.image
-        if picture.error:
-            console.print(f"left out {name}: {picture.error}", soft_wrap=True)
-            broken.append(name)
-            continue
-        if args.compare and _embedded(args.images):
-            compared.append(picture.shown)
-        size = f"{image.shape[1]}x{image.shape[0]}"
-        path = _path(out, name)
-        console.print(f"wrote {path} ({size}, {picture.fitted})", soft_wrap=True)
-    if compared:
-        path = pictures.write_png(out / "together.png", pictures.stack(compared))
-        text = "whole photographs, each left of its reconstruction"
-        console.print(f"wrote {path} ({text})", soft_wrap=True)
-    if broken:
-        raise InputError(
-            f"{len(broken)} of {count} images are left out, as said above: "
-            f"{', '.join(broken[:5])}{', …' * (len(broken) > 5)}."
-        )
+    each_image.convert(
+        args.images,
+        make_folder(args.out, "--out"),
+        trained.config.data,
+        functools.partial(_through, tokenizer),
+        compare=args.compare,
+        together="whole photographs, each left of its reconstruction",
+    )
 
 
-def _read(named: tuple[str, Callable[[], np.ndarray]]) -> _Picture:
-    name, read = named
-    try:
-        return _Picture(name, read())
-    except InputError as error:
-        return _Picture(name, error=error)
-
-
-def _through(tokenizer, picture: _Picture) -> _Picture:
+def _through(tokenizer, picture: Picture) -> Picture:
     """The picture with its reconstruction, unless one of the two is an error."""
     if picture.error:
         return picture
@@ -121,65 +55,9 @@ def _through(tokenizer, picture: _Picture) -> _Picture:
     try:
         recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
     except InputError as error:
-        return _Picture(picture.name, error=error)
+        return Picture(picture.name, error=error)
     fitted = f"a multiple of the stride {tokenizer.stride}"
     if padded.shape != image.shape:
         size = f"{padded.shape[1]}x{padded.shape[0]}"
         fitted = f"padded to {size} by repeating the edge, then cropped back"
-    return dataclasses.replace(picture, recon=recon, fitted=fitted)
-
-
-def _write(out: epath.Path, compare: bool, picture: _Picture) -> _Picture:
-    """The picture as it was written, unless it is an error."""
-    if picture.error:
-        return picture
-    shown = picture.recon
-    if compare:
-        shown = pictures.side_by_side(picture.image, picture.recon)
-    pictures.write_png(_path(out, picture.name), shown)
-    return dataclasses.replace(picture, shown=shown)
-
-
-def _path(out: epath.Path, name: str) -> epath.Path:
-    return out / f"{name}.png"
-
-
-def _images(
-    spec: str, out: epath.Path, data: ConfigDict
-) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    """(name without extension, what reads it as uint8 [h, w, c]) of each image."""
-    path = epath.Path(spec)
-    if _embedded(spec):
-        for name, image in photos.held_out_photographs().items():
-            yield name, functools.partial(transforms.to_channels, image, data.channels)
-        return
-    files = [path] if path.is_file() else [path / f for f in folder.list_images(path)]
-    root = path.parent if path.is_file() else path
-    names = [str(file.relative_to(root).with_suffix("")) for file in files]
-    _check_outputs(files, [_path(out, name) for name in names])
-    for name, file in zip(names, files, strict=True):
-        yield (
-            name,
-            functools.partial(
-                decode.decode_image,
-                file,
-                channels=data.channels,
-                white_point=data.white_point,
-            ),
-        )
-
-
-def _embedded(spec: str) -> bool:
-    return spec == "photos" and not epath.Path(spec).exists()
-
-
-def _check_outputs(files: list[epath.Path], outputs: list[epath.Path]) -> None:
-    """Raises InputError where a picture would replace an original or another one."""
-    originals = {file.resolve() for file in files}
-    seen = set()
-    for path in outputs:
-        if path.resolve() in originals:
-            raise InputError(f"--out would overwrite {path}; choose another folder.")
-        if path in seen:
-            raise InputError(f"two images would become {path}; rename one of them.")
-        seen.add(path)
+    return dataclasses.replace(picture, result=recon, fitted=fitted)

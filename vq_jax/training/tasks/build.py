@@ -9,11 +9,13 @@ from vq_jax.training.tasks.adversarial import AdversarialTask
 from vq_jax.training.tasks.autoencoder import AutoencoderTask
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.prior import PriorTask
+from vq_jax.training.tasks.restoration import RestorationTask
 
 TASKS = {
     "adversarial": AdversarialTask,
     "autoencoder": AutoencoderTask,
     "prior": PriorTask,
+    "restoration": RestorationTask,
 }
 
 
