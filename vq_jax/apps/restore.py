@@ -26,7 +26,7 @@ from vq_jax.inference.padding import pad_to_few
 from vq_jax.inference.restoration import most_likely
 from vq_jax.ops import images as image_ops
 
-Image = UInt8[np.ndarray, "h w c"]
+Image = UInt8[np.ndarray, "_ _ _"]
 
 WINDOWS_AT_ONCE = 16
 

@@ -14,7 +14,7 @@ Scalar = Float[Array, ""]
 
 @dataclasses.dataclass(frozen=True)
 class CodePrediction:
-    """The section `config.losses` of restoration (2206.11253, eq. 4 to 6).
+    """The section `config.losses` of restoration (2206.11253, section 3.2).
 
     | name | loss |
     |---|---|

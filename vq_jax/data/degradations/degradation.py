@@ -82,7 +82,8 @@ def enlarge(image: Pixels, scale: int) -> Pixels:
     if scale == 1:
         return image
     height, width = image.shape[:2]
-    return to_uint8(scaling.scale(image, (height * scale, width * scale), "bicubic"))
+    shape = (height * scale, width * scale)
+    return to_uint8(scaling.scale(image.astype(np.float32), shape, "bicubic"))
 
 
 def consistency(output: Pixels, degraded: Pixels, drawn: Drawn) -> float:

@@ -5,11 +5,11 @@ function of float32 pixels [h, w, c] in [0, 255], which draws nothing any more. 
 was done to an image can be done to another one.
 """
 
+import abc
 import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import numpy as np
 
@@ -20,20 +20,22 @@ Interval = tuple[float, float]
 Act = Callable[[FloatPixels], FloatPixels]
 
 
-class Operation(Protocol):
-    """One kind of damage.
+class Operation(abc.ABC):
+    """One kind of damage, with the ranges of its numbers.
 
     Attributes:
         is_random: whether it adds noise, which no image explains.
     """
 
-    is_random: bool
+    is_random = False
 
-    def draw(self, rng: np.random.Generator) -> Act: ...
+    @abc.abstractmethod
+    def draw(self, rng: np.random.Generator) -> Act:
+        """What it does to one image."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Blur:
+class Blur(Operation):
     """A kernel around a centre, isotropic or not.
 
     Attributes:
@@ -47,7 +49,6 @@ class Blur:
     kinds: Mapping[str, float]
     generalised_beta: Interval = (1.0, 1.0)
     plateau_beta: Interval = (1.0, 1.0)
-    is_random = False
 
     def draw(self, rng):
         return functools.partial(kernels.blur, kernel=self.kernel(rng))
@@ -68,7 +69,7 @@ class Blur:
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionBlur:
+class MotionBlur(Operation):
     """A line of any direction.
 
     Attributes:
@@ -76,7 +77,6 @@ class MotionBlur:
     """
 
     length: Interval
-    is_random = False
 
     def draw(self, rng):
         kernel = kernels.motion(rng.uniform(*self.length), rng.uniform(0.0, math.pi))
@@ -84,7 +84,7 @@ class MotionBlur:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shrink:
+class Shrink(Operation):
     """A smaller image.
 
     Attributes:
@@ -94,7 +94,6 @@ class Shrink:
 
     factor: Interval
     kinds: Mapping[str, float]
-    is_random = False
 
     def draw(self, rng):
         low, high = np.log(self.factor)
@@ -108,7 +107,7 @@ class Shrink:
 
 
 @dataclasses.dataclass(frozen=True)
-class GaussianNoise:
+class GaussianNoise(Operation):
     """Normal noise.
 
     Attributes:
@@ -125,7 +124,7 @@ class GaussianNoise:
 
 
 @dataclasses.dataclass(frozen=True)
-class PoissonNoise:
+class PoissonNoise(Operation):
     """Shot noise.
 
     Attributes:
@@ -142,7 +141,7 @@ class PoissonNoise:
 
 
 @dataclasses.dataclass(frozen=True)
-class Jpeg:
+class Jpeg(Operation):
     """JPEG compression, of pixels that are rounded and clipped first.
 
     Attributes:
@@ -150,7 +149,6 @@ class Jpeg:
     """
 
     quality: tuple[int, int]
-    is_random = False
 
     def draw(self, rng):
         quality = int(rng.integers(*self.quality, endpoint=True))
@@ -162,7 +160,7 @@ class Jpeg:
 
 
 @dataclasses.dataclass(frozen=True)
-class OneOf:
+class OneOf(Operation):
     """One of several operations.
 
     Attributes:

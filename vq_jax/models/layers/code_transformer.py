@@ -61,8 +61,8 @@ class CodeTransformer(nn.Module):
         log_scale = self.param("log_scale", nn.initializers.constant(3.0), ())
         variance = jnp.sum(jnp.var(codes, axis=0)) + 1e-12
         # Without |x|², which is the same for all codes.
-        products = 2.0 * x @ codes.T - jnp.sum(jnp.square(codes), axis=-1)[None, None]
-        return jnp.exp(log_scale) * products / variance
+        norms = jnp.sum(jnp.square(codes), axis=-1)[None, None, None]
+        return jnp.exp(log_scale) / variance * (2.0 * x @ codes.T - norms)
 
     def _zero_map(self, channels: int):
         zeros = nn.initializers.zeros

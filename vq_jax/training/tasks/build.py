@@ -19,13 +19,15 @@ TASKS = {
 }
 
 
-def build_task(config: ConfigDict) -> Task:
+def build_task(config: ConfigDict, **given) -> Task:
     """The kind of run that `config.task` names, built and checked.
+
+    `given` is what the kind takes besides, as the tokenizer of a prior or a restorer.
 
     Raises:
         InputError: an unknown kind, or a section that does not fit it.
     """
-    return choose(TASKS, config.task, "config.task")(config)
+    return choose(TASKS, config.task, "config.task")(config, **given)
 
 
 def check_fields(config: ConfigDict) -> None:

@@ -122,8 +122,9 @@ class RestorationTask(Task):
 
     def init_from_data(self, state, batch, key):
         """The state with encoder and head as the tokenizer has them."""
-        # By way of the host: a program for several devices takes no array of one.
-        saved = jax.device_get(self.tokenizer.load()["params"])
+        with jax.ensure_compile_time_eval():  # they are read while this is traced
+            # By way of the host: a program for several devices takes no array of one.
+            saved = jax.device_get(self.tokenizer.load()["params"])
         params = {**state.params}
         for name in ("encoder", "head"):
             if name in params:  # a head may have no parameters
