@@ -102,7 +102,8 @@ def test_the_smoke_variant_takes_two_steps(name, experiment, tmp_path):
 
 @pytest.mark.parametrize("variant", restore_photos.VARIANTS)
 def test_every_damage_is_a_variant_that_builds(variant, experiment):
-    config = experiment("restore_photos", variant)
+    config = config_of("restore_photos", variant)
+    config.tokenizer = experiment("restore_photos").tokenizer
     assert config.degradation.train == variant
     setup.prepare(config)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from vq_jax.cli import arguments, compiled_programs, each_image, exits
 from vq_jax.cli.each_image import Picture
 from vq_jax.config.checks import check_range
-from vq_jax.data.degradations.degradation import enlarge
 from vq_jax.errors import InputError
 
 FLAGS = {
@@ -59,6 +58,8 @@ def _restore(args) -> None:
 
 def _through(restorer, fidelity: float, picture: Picture) -> Picture:
     """The picture restored, unless it or that is an error."""
+    from vq_jax.data.degradations.degradation import enlarge
+
     if picture.error:
         return picture
     try:
