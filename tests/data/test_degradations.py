@@ -214,6 +214,12 @@ def test_the_sweeps_have_the_strength_that_they_say(sigma):
     np.testing.assert_array_equal(found, jpeg.compress(image, quality))
 
 
+def test_noise_of_one_strength_is_another_one_in_every_image():
+    flat = np.full((64, 64, 3), 128, np.uint8)
+    one, two = (FIXED["noise_25"].draw(evaluation_rng(0, i))(flat) for i in range(2))
+    assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.05
+
+
 def test_an_image_is_rounded_once_and_clipped_at_the_end():
     half = Degradation(
         (GaussianNoise((0.0, 0.0)), Shrink((2.0, 2.0), {"area": 1.0})), 2
