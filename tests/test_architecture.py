@@ -25,6 +25,7 @@ LAYERS = [
     "data",
     "workdirs",
     "inference",
+    "apps",
     "evaluation",
     "apps",
     "training",

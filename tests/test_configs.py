@@ -9,6 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 from rich.console import Console
 
+from configs import restore_photos
 from configs.parts.quantizers import QUANTIZERS
 from vq_jax.models.build import build_autoencoder
 from vq_jax.models.priors.base import TOKENIZER
@@ -24,16 +25,18 @@ def _slow_if_large(name):
 
 
 PRIORS = [name for name in NAMES if "prior" in config_of(name)]
-AUTOENCODERS = [name for name in NAMES if name not in PRIORS]
+RESTORERS = [name for name in NAMES if "restorer" in config_of(name)]
+ON_CODES = [*PRIORS, *RESTORERS]
+AUTOENCODERS = [name for name in NAMES if name not in ON_CODES]
 
 
 @pytest.fixture
 def experiment(tmp_path):
-    """`experiment(name, variant)`: its configuration; a prior's tokenizer is there."""
+    """`experiment(name, variant)`: its configuration, with a tokenizer if need be."""
 
     def made(name, variant="", write_tokenizer=describe_run):
         config = config_of(name, variant)
-        if name in PRIORS:
+        if name in ON_CODES:
             workdir = tmp_path / "tokenizer"
             write_tokenizer(tokenizer_of(name, variant), workdir)
             config.tokenizer = str(workdir)
@@ -48,6 +51,7 @@ def test_the_whole_experiment_builds_the_same_from_the_json_of_a_run(name, exper
     prepared = setup.prepare(config)
     again = setup.prepare(ConfigDict(json.loads(config.to_json())))
     model = "prior" if name in PRIORS else "model"
+    model = "models" if name in RESTORERS else model
     assert getattr(again.task, model) == getattr(prepared.task, model)
     assert again.abstract_state == prepared.abstract_state
 
@@ -96,8 +100,16 @@ def test_the_smoke_variant_takes_two_steps(name, experiment, tmp_path):
     assert (tmp_path / "run" / "checkpoints" / "2").is_dir()
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_a_variant_of_tokenizers_is_none_of_a_prior(name):
+@pytest.mark.parametrize("variant", restore_photos.VARIANTS)
+def test_every_damage_is_a_variant_that_builds(variant, experiment):
+    config = config_of("restore_photos", variant)
+    config.tokenizer = experiment("restore_photos").tokenizer
+    assert config.degradation.train == variant
+    setup.prepare(config)
+
+
+@pytest.mark.parametrize("name", ON_CODES)
+def test_a_variant_of_tokenizers_is_none_of_what_takes_one(name):
     for word in ("vq", "patchgan", "vqvae", "perceptual"):
         with pytest.raises(ValueError, match=f"'{word}' changes a tokenizer"):
             config_of(name, word)

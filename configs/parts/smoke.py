@@ -1,6 +1,7 @@
 """The variant `smoke`: an experiment in seconds on a CPU.
 
-The tokenizer of a shrunken prior is a shrunken one, whose images are as small.
+The tokenizer of a shrunken prior or restorer is a shrunken one, whose images are as
+small.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,14 +17,12 @@ SMALL_QUANTIZER = {
     "scales": (1, 2, 4, 8),
     "anneal_steps": 10,
 }
+SMALL_TRANSFORMER = {"num_layers": 2, "hidden_dim": 32, "mlp_dim": 64, "num_heads": 2}
 # The photographs have no classes.
 SMALL_PRIOR = {
+    **SMALL_TRANSFORMER,
     "num_classes": 0,
     "class_dropout": 0.0,
-    "num_layers": 2,
-    "hidden_dim": 32,
-    "mlp_dim": 64,
-    "num_heads": 2,
     "channels": 16,
     "head_dim": 32,
     "num_cond_blocks": 1,
@@ -58,6 +57,8 @@ def shrink(config: ConfigDict) -> None:
     config.mesh.update(data=-1, fsdp=1)
     if "prior" in config:
         _shrink_prior(config)
+    elif "restorer" in config:
+        _update([config.restorer], SMALL_TRANSFORMER)
     else:
         _shrink_autoencoder(config)
     if "discriminator" in config:

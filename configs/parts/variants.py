@@ -3,8 +3,8 @@
 `smoke` shrinks any experiment to seconds on a CPU; `vqvae` takes a VQGAN's
 discriminator and perceptual loss away; `perceptual` adds LPIPS; the name of a
 discriminator gives an experiment that one, and the name of a quantizer replaces its
-own. Priors have `smoke` alone: all others change a tokenizer. An experiment may have
-words of its own.
+own. Priors and restorers have `smoke` alone: all others change a tokenizer. An
+experiment may have words of its own.
 """
 
 import functools
@@ -42,7 +42,7 @@ def finish(
                 break
         else:
             rest.append(word)
-    common = PRIOR if "prior" in config else AUTOENCODER
+    common = AUTOENCODER if "model" in config else ON_CODES
     for word in rest:
         if word not in common:
             raise ValueError(_unknown(word, [*common, *(own or {})]))
@@ -54,8 +54,8 @@ def _unknown(word: str, choices: list[str]) -> str:
     choices = f"choose from {sorted(choices)}."
     if word in AUTOENCODER:
         return (
-            f"config variant {word!r} changes a tokenizer, and this is a prior; train "
-            "the tokenizer with that variant, and name its workdir in "
+            f"config variant {word!r} changes a tokenizer, and this takes one that is "
+            "trained; train the tokenizer with that variant, and name its workdir in "
             f"config.tokenizer; or {choices}"
         )
     return f"config variant {word!r} is unknown; {choices}"
@@ -67,8 +67,8 @@ def _vqvae(config: ConfigDict) -> None:
     config.losses.update(l1=0.0, l2=1.0)
 
 
-# Words of all experiments that train a prior, and of all others.
-PRIOR = {"smoke": shrink}
+# Words of all experiments on the codes of a tokenizer, and of all others.
+ON_CODES = {"smoke": shrink}
 AUTOENCODER = {
     "smoke": shrink,
     "vqvae": _vqvae,

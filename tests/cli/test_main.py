@@ -15,6 +15,7 @@ REQUIRED = {
     "train": ("--config", "--workdir"),
     "evaluate": ("--workdir",),
     "reconstruct": ("--workdir", "--images", "--out"),
+    "restore": ("--workdir", "--images", "--out"),
     "sample": ("--workdir", "--out"),
     "compress": ("--workdir", "--images", "--out"),
     "decompress": ("--workdir", "--files", "--out"),

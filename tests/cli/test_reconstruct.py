@@ -9,7 +9,7 @@ from etils import epath
 from ml_collections import ConfigDict
 from PIL import Image
 
-from vq_jax.cli import reconstruct
+from vq_jax.cli import image_files, reconstruct
 from vq_jax.inference import load
 from vq_jax.inference import tokenizer as inference
 
@@ -40,7 +40,7 @@ def sizes(monkeypatch):
 @pytest.fixture
 def written(monkeypatch, tmp_path, sizes):
     """`written(*flags)`: {name: pixels} of what the photographs become."""
-    monkeypatch.setattr(reconstruct.photos, "held_out_photographs", lambda: PHOTOGRAPHS)
+    monkeypatch.setattr(image_files.photos, "held_out_photographs", lambda: PHOTOGRAPHS)
 
     def run(*flags: str) -> dict[str, np.ndarray]:
         arguments = ("--workdir=none", "--images=photos", f"--out={tmp_path}")

@@ -1,0 +1,1 @@
+"""What trained models are used for, on images of any size."""

@@ -68,7 +68,7 @@ def joined(args: argparse.Namespace) -> Iterator[None]:
 
 def add_tokenizer(parser: argparse.ArgumentParser) -> None:
     """Adds `--tokenizer`, which stands for `config.tokenizer`."""
-    text = "workdir of a prior's tokenizer, where it has moved"
+    text = "workdir of the tokenizer of a prior or a restorer, where it has moved"
     parser.add_argument("--tokenizer", type=path, help=text)
 
 

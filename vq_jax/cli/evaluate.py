@@ -1,4 +1,5 @@
-"""Measures how well a tokenizer reconstructs a split, or a prior predicts its codes.
+"""Measures how well a tokenizer reconstructs a split, a prior predicts its codes, or a
+restorer undoes what is done to it.
 
 Runs all evaluations of the run's configuration, writes SPLIT.json and pictures into
 WORKDIR/eval or OUT, and prints the table.
@@ -106,7 +107,7 @@ def _apply_flags(config, args) -> str:
 def _name_tokenizer(config, tokenizer: str) -> None:
     if "tokenizer" not in config:
         raise InputError(
-            f"--tokenizer={tokenizer} is for priors, and config.task of the run is "
+            f"--tokenizer={tokenizer} is for runs on codes, and config.task of this is "
             f"{config.task!r}; leave it out."
         )
     config.tokenizer = tokenizer

@@ -8,9 +8,16 @@ from vq_jax.cli import exits
 
 # name -> (its file in this folder, what it does)
 COMMANDS = {
-    "train": ("train", "train a tokenizer or a prior, or go on with its training"),
-    "evaluate": ("evaluate", "metrics of a tokenizer or a prior over a split"),
+    "train": (
+        "train",
+        "train whatever a configuration says, or go on with its training",
+    ),
+    "evaluate": (
+        "evaluate",
+        "metrics of a trained model over a split",
+    ),
     "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
+    "restore": ("restore", "noise, blur, JPEG or few pixels taken out of pictures"),
     "sample": ("sample", "new images from a trained prior"),
     "compress": ("compress", "images to small files, coded by a tokenizer or a prior"),
     "decompress": ("decompress", "what compress wrote to images again"),

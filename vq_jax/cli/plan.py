@@ -56,7 +56,7 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--topology", type=arguments.words, default=[], help=text)
     text = "images a chip, in place of config.batch_size; several of a sweep, as 8,16"
     parser.add_argument("--per_chip", type=arguments.numbers, default=[], help=text)
-    text = "configuration of a prior's tokenizer, where none is trained yet"
+    text = "configuration of the tokenizer of a prior or a restorer, if not trained yet"
     parser.add_argument("--tokenizer", type=arguments.path, help=text)
     text = "more compilations at most, to find the largest batch that fits; 0: none"
     parser.add_argument("--compilations", type=int, default=4, help=text)

@@ -79,7 +79,7 @@ def open_records(
 
 def describe(data_config: ConfigDict) -> str:
     """One line a split, for the header of a run."""
-    train = _train_records(data_config)
+    train = train_records(data_config)
     held_out = open_records(data_config, data_config.eval_split)
     return "\n".join(records.source.description for records in (train, held_out))
 
@@ -114,7 +114,7 @@ def train_batches(
         InputError: Fields that do not fit; while iterating, a broken image.
     """
     if records is None:
-        records = _train_records(data_config)
+        records = train_records(data_config)
     source = records.source
     return batches.shuffled(
         records,
@@ -239,7 +239,8 @@ def _images(
             yield transform(record)["image"]
 
 
-def _train_records(data_config: ConfigDict) -> Records:
+def train_records(data_config: ConfigDict) -> Records:
+    """The records of the training split, whole where their crops are random."""
     # The centre of a whole photograph would be all that training ever sees of it.
     random_crops = data_config.crop != "center"
     return open_records(data_config, data_config.train_split, random_crops=random_crops)

@@ -11,6 +11,7 @@ from vq_jax.evaluation.likelihood import Likelihood
 from vq_jax.evaluation.neighbours import Neighbours
 from vq_jax.evaluation.recognition import Recognition
 from vq_jax.evaluation.reconstruction import Reconstruction, ReconstructionPictures
+from vq_jax.evaluation.restoration import Restoration, RestorationPictures
 from vq_jax.evaluation.samples import Samples
 
 EVALUATIONS = {
@@ -20,6 +21,8 @@ EVALUATIONS = {
     "pictures": ReconstructionPictures,
     "recognition": Recognition,
     "reconstruction": Reconstruction,
+    "restoration": Restoration,
+    "restored_pictures": RestorationPictures,
     "samples": Samples,
 }
 

@@ -13,16 +13,12 @@ NUM_PICTURES = 16  # of a split, in a grid
 
 
 def comparison_grid(
-    originals: UInt8[np.ndarray, "n h w c"],
-    recons: UInt8[np.ndarray, "n h w c"],
-    *,
-    columns: int = 8,
+    *images: UInt8[np.ndarray, "n h w c"], columns: int = 8
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Pairs of rows: originals, and their reconstructions right below them."""
+    """Groups of rows: originals, and right below them what was made of each."""
     rows = []
-    for start in range(0, len(originals), columns):
-        rows.append(_row(originals[start : start + columns], columns))
-        rows.append(_row(recons[start : start + columns], columns))
+    for start in range(0, len(images[0]), columns):
+        rows += [_row(kind[start : start + columns], columns) for kind in images]
     return np.concatenate(rows, axis=0)
 
 

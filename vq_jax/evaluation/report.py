@@ -21,6 +21,12 @@ COLUMNS = {
     "lpips_vgg16": ("version 0.1, uint8 images", "{:.4f}"),
     "l1": ("images in [-1, 1]", "{:.4f}"),
     "l2": ("images in [-1, 1]", "{:.5f}"),
+    "degraded_psnr": ("of what the model was given", "{:.2f}"),
+    "degraded_ssim": ("of what the model was given", "{:.4f}"),
+    "degraded_lpips_alexnet": ("of what the model was given", "{:.4f}"),
+    "degraded_lpips_vgg16": ("of what the model was given", "{:.4f}"),
+    "cross_entropy": ("of the clean image's codes, nats a token", "{:.4f}"),
+    "code_accuracy": ("codes predicted as in the clean image", "{:.1%}"),
     "usage": ("codes used in the split", "{:.1%}"),
     "perplexity": ("of the split's codes", "{:.1f}"),
     **{

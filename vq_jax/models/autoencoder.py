@@ -106,8 +106,17 @@ class Autoencoder(nn.Module):
 
     def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
         """Images from code indices: the very `recon` of the evaluation pass."""
-        z_q = _rounded(self.quantizer.lookup(indices))
-        outputs = self.decoder(z_q, train=False)
+        return self.decode_latents(self.lookup(indices))
+
+    def lookup(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b hq wq d"]:
+        """`z_q` of code indices, as the decoder gets it."""
+        return _rounded(self.quantizer.lookup(indices))
+
+    def decode_latents(
+        self, latents: Float[Array, "b hq wq d"]
+    ) -> Float[Array, "b h w c"]:
+        """Images from latents, which need not be codes."""
+        outputs = self.decoder(latents, train=False)
         return self.likelihood.mean(outputs, self.channels)
 
     def init_codebook_from_data(self, images: Float[Array, "b h w c"]) -> None:

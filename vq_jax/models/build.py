@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 from vq_jax.config import ranges
 from vq_jax.config.checks import choose
 from vq_jax.config.fields import check_section, check_value, field_names
-from vq_jax.config.tables import class_of, from_table
+from vq_jax.config.tables import class_of, from_section, from_table
 from vq_jax.errors import InputError
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.decoders.conv import ConvDecoder
@@ -44,6 +44,7 @@ from vq_jax.models.quantizers.sim_vector import SimVectorQuantizer
 from vq_jax.models.quantizers.soft import SoftQuantizer
 from vq_jax.models.quantizers.vector import VectorQuantizer
 from vq_jax.models.quantizers.vector_ema import EmaVectorQuantizer
+from vq_jax.models.restorer import Restorer
 from vq_jax.ops import likelihoods
 
 ENCODERS = {"conv": ConvEncoder, "resnet": ResnetEncoder}
@@ -177,6 +178,35 @@ def build_prior(config: ConfigDict, tokenizer: Autoencoder, image_size: int) -> 
             "prior without classes; set config.prior.num_classes, or leave it 0."
         )
     return prior
+
+
+def build_restorer(config: ConfigDict, tokenizer: Autoencoder) -> Restorer:
+    """The restorer that `config.restorer` describes, with the tokenizer's encoder.
+
+    Raises:
+        InputError: a field that does not fit, or a tokenizer that has no codes or
+            several a position.
+    """
+    quantizer, name = tokenizer.quantizer, type(tokenizer.quantizer).__name__
+    if not quantizer.codebook_size:
+        raise InputError(
+            "config.tokenizer: the tokenizer has no codes "
+            "(config.model.quantizer.name='none'), so there are none to predict; train "
+            "one with a quantizer that has a codebook."
+        )
+    if quantizer.token_axes != ("hq", "wq"):
+        raise InputError(
+            f"config.tokenizer: its {name} has several codes a position, with axes "
+            f"{quantizer.token_axes}, and restoration predicts one; train a tokenizer "
+            "whose quantizer is none of 'product', 'residual' and 'multi_scale'."
+        )
+    return from_section(
+        Restorer,
+        config,
+        "config.restorer",
+        encoder=tokenizer.encoder.clone(),
+        head=tokenizer.head.clone(),
+    )
 
 
 def _build_latent_quantizer(config: ConfigDict) -> Quantizer:

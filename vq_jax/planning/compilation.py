@@ -16,7 +16,6 @@ from vq_jax.planning.targets import Target
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.setup import Setup, prepare
 from vq_jax.training.tasks.build import build_task
-from vq_jax.training.tasks.prior import PriorTask
 
 NUM_DEAREST = 20
 USED = re.compile(r"Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm")
@@ -39,7 +38,7 @@ def compile_plan(
     Args:
         config: of the run.
         target: the chips.
-        tokenizer: of a prior, in place of the one that `config.tokenizer` names.
+        tokenizer: in place of the one that `config.tokenizer` names.
 
     Raises:
         TooLargeError: it needs more memory than a chip has.
@@ -48,7 +47,7 @@ def compile_plan(
     check_divides(config.batch_size, config, target)
     build = build_task
     if tokenizer is not None:
-        build = functools.partial(PriorTask, tokenizer=tokenizer)
+        build = functools.partial(build_task, tokenizer=tokenizer)
     setup = prepare(config, devices=target.devices, build=build)
     start = time.monotonic()
     try:

@@ -23,6 +23,8 @@ OPTIONAL = {
     "--config=FILE:perceptual, or a VQGAN's file",
     ("prior", "sampling", "tokenizer", "codes"): "act in a run that trains a prior: "
     "the file of one, as configs/independent_fashion_mnist.py",
+    ("degradation", "restorer"): "act in a run that trains a restorer: "
+    "configs/restore_photos.py",
     ("model", "losses", "freeze", "usage_window"): "act in a run that trains a "
     "tokenizer; a prior takes one that is trained: --config.tokenizer=WORKDIR",
 }

@@ -22,6 +22,8 @@ FREE_FIELDS = (
     "sampling",
     "tokenizer",
     "usage_window",
+    "degradation.eval",
+    "degradation.eval_seed",
     "data.on_error",
     "data.data_dir",
     "data.num_threads",

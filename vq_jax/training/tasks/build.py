@@ -9,21 +9,25 @@ from vq_jax.training.tasks.adversarial import AdversarialTask
 from vq_jax.training.tasks.autoencoder import AutoencoderTask
 from vq_jax.training.tasks.base import Task
 from vq_jax.training.tasks.prior import PriorTask
+from vq_jax.training.tasks.restoration import RestorationTask
 
 TASKS = {
     "adversarial": AdversarialTask,
     "autoencoder": AutoencoderTask,
     "prior": PriorTask,
+    "restoration": RestorationTask,
 }
 
 
-def build_task(config: ConfigDict) -> Task:
+def build_task(config: ConfigDict, **given) -> Task:
     """The kind of run that `config.task` names, built and checked.
+
+    `given` is what the kind takes besides, as the tokenizer of a prior or a restorer.
 
     Raises:
         InputError: an unknown kind, or a section that does not fit it.
     """
-    return choose(TASKS, config.task, "config.task")(config)
+    return choose(TASKS, config.task, "config.task")(config, **given)
 
 
 def check_fields(config: ConfigDict) -> None:

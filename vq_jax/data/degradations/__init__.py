@@ -1,0 +1,1 @@
+"""Damage that is done to images on purpose, for restoration to undo."""

@@ -1,0 +1,160 @@
+"""A trained restorer, and the tokenizer whose codes it predicts, from its workdir."""
+
+import dataclasses
+import functools
+from typing import Annotated, NamedTuple, TypedDict
+
+import jax
+import jax.numpy as jnp
+from etils import epath
+from ml_collections import ConfigDict
+
+from vq_jax.config import ranges
+from vq_jax.data.degradations.degradation import Degradation
+from vq_jax.data.degradations.presets import degradation
+from vq_jax.errors import InputError
+from vq_jax.inference.load import SavedTokenizer, load_variables, open_tokenizer
+from vq_jax.inference.restoration import Models
+from vq_jax.models.build import build_restorer
+from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.workdirs import checkpoint
+
+
+class DegradationFields(TypedDict):
+    """The section `config.degradation`.
+
+    Attributes:
+        train, eval: of `data/degradations/presets.py: DEGRADATIONS`.
+        eval_seed: of what is done to the images of evaluations.
+    """
+
+    train: str
+    eval: str
+    eval_seed: Annotated[int, ranges.Range(0, 2**32 - 1)]
+
+
+class Degradations(NamedTuple):
+    """What is done to images in training and in evaluation."""
+
+    train: Degradation
+    eval: Degradation
+
+
+def open_degradations(config: ConfigDict) -> Degradations:
+    """Those that `config.degradation` names.
+
+    Raises:
+        InputError: an unknown name, two scales, or a size that they do not divide.
+    """
+    names = config.degradation
+    train = degradation(names.train, "config.degradation.train")
+    evaluated = degradation(names.eval, "config.degradation.eval")
+    if train.scale != evaluated.scale:
+        raise InputError(
+            f"config.degradation.train={names.train!r} has scale {train.scale} but "
+            f"config.degradation.eval={names.eval!r} has {evaluated.scale}; choose two "
+            "of one scale."
+        )
+    if config.data.image_size % train.scale:
+        raise InputError(
+            f"config.data.image_size={config.data.image_size} does not divide by the "
+            f"scale {train.scale} of config.degradation.train={names.train!r}; give a "
+            "multiple."
+        )
+    return Degradations(train, evaluated)
+
+
+def build_models(config: ConfigDict, tokenizer: SavedTokenizer) -> Models:
+    """The modules of a run's configuration.
+
+    Raises:
+        InputError: fields that do not fit each other or the tokenizer.
+    """
+    channels = tokenizer.config.data.channels
+    if config.data.channels != channels:
+        raise InputError(
+            f"config.data.channels={config.data.channels} but the tokenizer in "
+            f"{tokenizer.workdir} was trained with {channels}; give both the same."
+        )
+    section = config.restorer
+    if section.hidden_dim % section.num_heads:
+        raise InputError(
+            f"config.restorer.num_heads={section.num_heads} must divide "
+            f"config.restorer.hidden_dim={section.hidden_dim}."
+        )
+    restorer = build_restorer(section, tokenizer.model)
+    tokenizer.model.tokens_shape(config.data.image_size, config.data.image_size)
+    return Models(restorer, tokenizer.model)
+
+
+def initial_params(
+    models: Models, tokenizer: SavedTokenizer, data: ConfigDict, key: jax.Array
+) -> dict:
+    """Random parameters of the restorer; pure, the tokenizer's arrays are not read."""
+    images = jnp.zeros((1, data.image_size, data.image_size, data.channels))
+    codes = models.codebook(tokenizer.zeros())
+    return models.restorer.init(key, images, codes, train=False)["params"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedRestorer:
+    """The restorer of a run's latest checkpoint.
+
+    Attributes:
+        workdir: folder of the run.
+        models: the restorer and its tokenizer.
+        tokenizer: the one that it was trained with.
+        config: the configuration of the run.
+        step: that of the checkpoint.
+    """
+
+    workdir: epath.Path
+    models: Models
+    tokenizer: SavedTokenizer
+    config: ConfigDict
+    step: int
+
+    @property
+    def degradations(self) -> Degradations:
+        """What the run did to its images."""
+        return open_degradations(self.config)
+
+    @functools.cached_property
+    def params(self) -> dict:
+        """The parameters for inference, averaged where there are any; read once."""
+        init = functools.partial(
+            initial_params, self.models, self.tokenizer, self.config.data
+        )
+        return load_variables(
+            self.workdir,
+            self.step,
+            {"params": jax.eval_shape(init, jax.random.key(0))},
+            averaged=self.config.ema_decay > 0,
+            place=jax.sharding.SingleDeviceSharding(jax.local_devices()[0]),
+        )["params"]
+
+
+def open_restorer(
+    workdir: epath.PathLike, tokenizer: epath.PathLike | None = None
+) -> SavedRestorer:
+    """The restorer of a run's latest checkpoint, whose parameters are not read yet.
+
+    Args:
+        workdir: of the restorer's run.
+        tokenizer: workdir of its tokenizer, where that has moved; by default the one
+            that the run was trained with, a relative path from the current folder.
+
+    Raises:
+        InputError: there is no checkpoint, it holds no restorer, or the tokenizer is
+            not there or another one than that of the training.
+    """
+    config, step = checkpoint.load_config(workdir)
+    if "restorer" not in config:
+        raise InputError(
+            f"{workdir} is a run of config.task={config.task!r}, which trains no "
+            "restorer; name the workdir of one, as configs/restore_photos.py trains it."
+        )
+    saved = open_tokenizer(config.tokenizer if tokenizer is None else str(tokenizer))
+    checkpoint.check_origin(workdir, step, {TOKENIZER: saved.digest})
+    models = build_models(config, saved)
+    return SavedRestorer(epath.Path(workdir), models, saved, config, step)
