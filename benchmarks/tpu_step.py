@@ -71,19 +71,18 @@ def _step(make_config):
         with config.unlocked():
             drop_perceptual(config)
         config.model.dtype = DTYPE
+        config.batch_size = IMAGES_A_CHIP
+        flops = _plain_flops_of_step(prepare(config, jax.devices("cpu")[:1]))
         config.batch_size = IMAGES_A_CHIP * len(devices)
-        setup = prepare(config, devices)
-        task, key = setup.task, jax.eval_shape(lambda: jax.random.key(0))
-        flops = _plain_flops(
-            task.step,
-            setup.abstract_state,
-            task.abstract_batch,
-            key,
-            nets.shapes(task.nets),
-        )
-        return compile_step(setup), flops / len(devices)
+        return compile_step(prepare(config, devices)), flops
 
     return compile_for
+
+
+def _plain_flops_of_step(setup) -> float:
+    task, key = setup.task, jax.eval_shape(lambda: jax.random.key(0))
+    state, batch = setup.abstract_state, task.abstract_batch
+    return _plain_flops(task.step, state, batch, key, nets.shapes(task.nets))
 
 
 def _plain_flops(function, *shapes) -> float:
