@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/quickstart
 
+# Memory in large pages: docs/training.md, "Where the time goes".
+quickstart fashion-mnist: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
 .PHONY: quickstart fashion-mnist test test-slow lint notebooks
 quickstart: $(VENV)/.installed
 	$(BIN)/python train.py --config=configs/quickstart.py --workdir=$(RUN)

@@ -2,21 +2,14 @@
 
     python benchmarks/train_step.py [--out=FILE.json] [--device=NAME]
 
-Each framework computes in a process of its own, and they take turns, step by step: so
-neither's threads disturb the other, and a change of the machine's load meets both.
-Ratios are theirs / ours, medians over pairs of neighbouring steps: above 1, ours is
-faster. Memory is the largest resident set of the process while it steps, compiling and
-starting left out, less what it had after its imports. Needs the extra [parity].
+The processes of both take turns (`turns.py`). Needs the extra [parity].
 """
 
 import argparse
-import json
-import subprocess
 import sys
-import time
 
-import numpy as np
 import timing
+import turns
 from gpu import models
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +37,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.worker:
         framework, step = args.worker
-        _serve({"ours": _ours, "theirs": _theirs}[framework], step, args.batch_size)
+        images = models.images(SIZES, args.batch_size)
+        make = {"ours": _ours, "theirs": _theirs}[framework]
+        turns.serve(lambda: make(step, images))
         return
     rows = [measure(step, args.batch_size, args.num_steps) for step in STEPS]
     origin = {
@@ -60,71 +55,9 @@ def main() -> None:
 
 def measure(step: str, batch_size: int, num_steps: int) -> dict:
     """Of one kind of step: both frameworks' times and memory, and their ratios."""
-    workers = {
-        name: _Worker(name, step, batch_size=batch_size) for name in ("ours", "theirs")
-    }
-    ms = {name: [] for name in workers}
-    for _ in range(num_steps):
-        for name, worker in workers.items():
-            ms[name].append(worker.ask()["ms"])
-    row = {"step": step}
-    for name, worker in workers.items():
-        low, median, high = np.percentile(ms[name], [25, 50, 75])
-        row[name] = {
-            "median_ms": round(float(median), 1),
-            "iqr_ms": round(float(high - low), 1),
-            **worker.close(),
-        }
-    pairs = np.divide(ms["theirs"], ms["ours"])
-    memory = row["theirs"]["peak_mib"] / row["ours"]["peak_mib"]
-    row["ratio"] = round(float(np.median(pairs)), 3)
-    row["memory_ratio"] = round(memory, 3)
-    return row
-
-
-class _Worker:
-    """A process that takes a step whenever it is asked to."""
-
-    def __init__(self, framework: str, step: str, *, batch_size: int):
-        command = [sys.executable, __file__, f"--batch_size={batch_size}"]
-        self._process = subprocess.Popen(
-            [*command, "--worker", framework, step],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._started = json.loads(self._process.stdout.readline())
-
-    def ask(self) -> dict:
-        self._process.stdin.write("step\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> dict:
-        """Ends it; the seconds until its first steps were done, and its peak memory."""
-        out, _ = self._process.communicate("", timeout=60)
-        return {**self._started, **json.loads(out)}
-
-
-def _say(answer: dict) -> None:
-    sys.stdout.write(f"{json.dumps(answer)}\n")
-    sys.stdout.flush()
-
-
-def _serve(make, step: str, batch_size: int) -> None:
-    """A worker's life: make the step, warm up, then one step for each line."""
-    images = models.images(SIZES, batch_size)
-    started = time.perf_counter()
-    take, base = make(step, images)
-    for _ in range(timing.WARM_UP_CALLS):
-        take()
-    _forget_peak()
-    _say({"start_s": round(time.perf_counter() - started, 1)})
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        take()
-        _say({"ms": 1e3 * (time.perf_counter() - started)})
-    _say({"peak_mib": round(_resident("VmHWM") - base)})
+    command = [sys.executable, __file__, f"--batch_size={batch_size}", "--worker"]
+    commands = {name: [*command, name, step] for name in turns.FRAMEWORKS}
+    return {"step": step, **turns.compare(commands, num_steps)}
 
 
 def _ours(step: str, images):
@@ -134,7 +67,7 @@ def _ours(step: str, images):
     from vq_jax.training.compiled import compile_step
     from vq_jax.training.setup import prepare
 
-    base = _resident("VmRSS")
+    base = turns.resident()
     config = models.config(
         SIZES, adversarial=step == "gan", batch_size=len(images), dtype="float32"
     )
@@ -156,7 +89,7 @@ def _theirs(step: str, images):
     import torch
     from peers import torch_vqgan
 
-    base = _resident("VmRSS")
+    base = turns.resident()
     model = torch_vqgan.Autoencoder(torch_vqgan.Sizes(**SIZES))
     update = (
         torch_vqgan.VaeStep(model)
@@ -165,19 +98,6 @@ def _theirs(step: str, images):
     )
     batch = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
     return lambda: update(batch), base
-
-
-def _forget_peak() -> None:
-    """The kernel's peak of this process begins anew, from what is resident now."""
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-
-
-def _resident(which: str) -> float:
-    """MiB: "VmRSS" now, "VmHWM" at most."""
-    with open("/proc/self/status") as file:
-        lines = dict(line.split(":", 1) for line in file)
-    return int(lines[which].split()[0]) / 1024
 
 
 def _table(rows: list[dict], origin: dict) -> Table:

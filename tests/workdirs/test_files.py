@@ -74,11 +74,11 @@ def test_a_disk_that_is_full_is_named_and_nothing_half_is_left(tmp_path, monkeyp
     path = epath.Path(tmp_path) / "file.json"
     files.write_json(path, {"a": 1})
 
-    def write_text(self, text):
+    def write_bytes(self, content):
         open(self, "w").close()
         raise FULL
 
-    monkeypatch.setattr(type(path), "write_text", write_text)
+    monkeypatch.setattr(type(path), "write_bytes", write_bytes)
     with pytest.raises(
         InputError, match=r"json can't be .* \(No space left on device\)"
     ):
