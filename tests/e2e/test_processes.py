@@ -143,7 +143,14 @@ def test_codes_of_processes_are_those_of_one(launch, run, trained, tmp_path):
     assert codes == [0, 0], printed
     assert "wrote the codes of" in printed[0]
     assert "wrote the codes of" not in printed[1], "only the first process reports"
-    assert files(tmp_path / "killed") == files(tmp_path / "one")
+    found, expected = files(tmp_path / "killed"), files(tmp_path / "one")
+    assert found.keys() == expected.keys()
+    # Some processors round sums of other batches differently: docs/codes.md.
+    unlike = [name for name in found if found[name] != expected[name]]
+    assert all(name.endswith("codes.npy") for name in unlike)
+    for name in unlike:
+        ours, theirs = (np.frombuffer(one[name], np.uint8) for one in (found, expected))
+        assert np.mean(ours != theirs) < 1e-3
 
 
 @pytest.mark.slow
