@@ -1,5 +1,6 @@
 """The train states: arrays only."""
 
+import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
@@ -16,6 +17,20 @@ class TrainState:
     variables: Leaf  # collections that no gradient learns, such as an EMA codebook
     opt_state: Leaf
     ema_params: Leaf  # averaged `params`, or {} where no average is kept
+
+    @classmethod
+    def create(
+        cls, params, tx: optax.GradientTransformation, *, ema_decay: float
+    ) -> "TrainState":
+        """The state before any update, without variables; averages only of a decay."""
+        return cls(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            variables={},
+            opt_state=tx.init(params),
+            # A copy, because a donated buffer may not occur twice in a state.
+            ema_params=jax.tree.map(jnp.copy, params) if ema_decay else {},
+        )
 
     def apply_gradients(
         self, grads, tx: optax.GradientTransformation, *, ema_decay: float

@@ -42,12 +42,10 @@ class GroupNorm(nn.Module):
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
-        if shift is None:
-            shift = jnp.zeros(channels)
         each = (len(x), channels)
-        scale, bias, shift = (
-            jnp.broadcast_to(row, each) for row in (scale, bias, shift)
-        )
+        scale, bias = (jnp.broadcast_to(row, each) for row in (scale, bias))
+        if shift is not None:
+            shift = jnp.broadcast_to(shift, each)
         options = {"epsilon": self.epsilon, "dtype": self.dtype}
         _check_groups(channels, self.num_groups)
         return group_norm(

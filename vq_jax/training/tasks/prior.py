@@ -4,8 +4,6 @@ import functools
 import math
 from collections.abc import Mapping
 
-import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from vq_jax.config import ranges
@@ -99,14 +97,7 @@ class PriorTask(Task):
         rngs = rng.step_keys(key, 0, ("params", *STREAMS))
         # Its variables are not read yet.
         params = initial_params(self.prior, rngs, self.tokenizer.zeros())
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            variables={},
-            opt_state=self._tx.init(params),
-            # A copy, because a donated buffer may not occur twice in a state.
-            ema_params=jax.tree.map(jnp.copy, params) if self.config.ema_decay else {},
-        )
+        return TrainState.create(params, self._tx, ema_decay=self.config.ema_decay)
 
     def init_from_run(self, state, workdir):
         # An error where its tokenizer is another one, whose codes mean other things.

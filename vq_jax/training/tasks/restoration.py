@@ -106,14 +106,7 @@ class RestorationTask(Task):
 
     def init(self, key):
         params = initial_params(self.models, self.tokenizer, self.config.data, key)
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            variables={},
-            opt_state=self._tx.init(params),
-            # A copy, because a donated buffer may not occur twice in a state.
-            ema_params=jax.tree.map(jnp.copy, params) if self.config.ema_decay else {},
-        )
+        return TrainState.create(params, self._tx, ema_decay=self.config.ema_decay)
 
     @property
     def needs_data_init(self):
