@@ -69,7 +69,7 @@ def _compress(args) -> None:
     if together:
         codes = [*compressor.encode(images)]
         if not codes:
-            raise InputError(_left_out(images.broken, 0))
+            raise InputError(image_files.left_out(images.broken, len(images.broken)))
         console.print(f"coding {len(codes)} images", soft_wrap=True)
         written = [_write(out, compressor.compress(codes), console)]
     else:
@@ -89,7 +89,8 @@ def _compress(args) -> None:
         console.print(f"PSNR of the decoded images: {psnr:.2f} dB", soft_wrap=True)
         _print(rates.other_formats(images.kept, decoded), console)
     if images.broken:
-        raise InputError(_left_out(images.broken, len(codes)))
+        count = len(codes) + len(images.broken)
+        raise InputError(image_files.left_out(images.broken, count))
 
 
 class _Images:
@@ -149,11 +150,3 @@ def _print(rows, console) -> None:
         text = f"{name:<32} {num_bytes:>12,.0f} bytes  {bits:.4f} bits a pixel"
         text += "" if psnr is None else f"  {psnr:.2f} dB"
         console.print(text, soft_wrap=True)
-
-
-def _left_out(broken: list[str], count: int) -> str:
-    names = ", ".join(broken[:5]) + ", …" * (len(broken) > 5)
-    return (
-        f"{len(broken)} of {count + len(broken)} images are left out, as said above: "
-        f"{names}."
-    )

@@ -89,10 +89,7 @@ def convert(
         path = pictures.write_png(out / "together.png", pictures.stack(compared))
         console.print(f"wrote {path} ({together})", soft_wrap=True)
     if broken:
-        raise InputError(
-            f"{len(broken)} of {count} images are left out, as said above: "
-            f"{', '.join(broken[:5])}{', …' * (len(broken) > 5)}."
-        )
+        raise InputError(image_files.left_out(broken, count))
 
 
 def _read(named: tuple[str, Callable[[], np.ndarray]]) -> Picture:

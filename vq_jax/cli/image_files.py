@@ -55,6 +55,12 @@ def each(
         )
 
 
+def left_out(broken: list[str], count: int) -> str:
+    """That so many of `count` images could not be read."""
+    names = ", ".join(broken[:5]) + ", …" * (len(broken) > 5)
+    return f"{len(broken)} of {count} images are left out, as said above: {names}."
+
+
 def embedded(spec: str) -> bool:
     """Whether this means the embedded photographs."""
     return spec == "photos" and not epath.Path(spec).exists()

@@ -46,18 +46,13 @@ def train_batches(
     Raises:
         InputError: fields that do not fit; while iterating, a broken image.
     """
-    records = pipeline.train_records(data_config)
-    source = records.source
-    return batches.shuffled(
-        records,
-        _TrainPairs(train_transform(data_config), degradation),
+    return pipeline.train_batches(
         data_config,
         seed=seed,
         batch_size=batch_size,
         process_index=process_index,
         process_count=process_count,
-        fingerprint=source.fingerprint,
-        name=f"{source.name}/{source.split}",
+        transform=_TrainPairs(train_transform(data_config), degradation),
     )
 
 
@@ -85,12 +80,11 @@ def eval_batches(
             return None
         return _pair(transform(record), degradation, evaluation_rng(seed, index))
 
-    size, channels = data_config.image_size, data_config.channels
-    blank = np.zeros((size, size, channels), np.uint8)
+    blank = pipeline.padding(data_config)
     return batches.in_order(
         len(records),
         element,
-        {"image": blank, "degraded": blank, "label": np.int32(-1)},
+        {**blank, "degraded": blank["image"]},
         data_config,
         batch_size=batch_size,
         process_index=process_index,

@@ -92,6 +92,7 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
     records: Records | None = None,
+    transform: Callable[[Record, np.random.Generator], dict] | None = None,
 ) -> grain.DatasetIterator:
     """Endless batches {"image": uint8 [b, S, S, C], "label": int32 [b]} of a process.
 
@@ -109,6 +110,7 @@ def train_batches(
         process_index: In [0, process_count).
         process_count: Processes that share the data.
         records: `open_records(...)` of the split, to watch its `.skipped`.
+        transform: from a record to an element; by default `train_transform(...)`.
 
     Raises:
         InputError: Fields that do not fit; while iterating, a broken image.
@@ -118,7 +120,7 @@ def train_batches(
     source = records.source
     return batches.shuffled(
         records,
-        train_transform(data_config),
+        transform or train_transform(data_config),
         data_config,
         seed=seed,
         batch_size=batch_size,
@@ -169,7 +171,7 @@ def eval_batches(
     return batches.in_order(
         len(records),
         element,
-        _padding(data_config),
+        padding(data_config),
         data_config,
         batch_size=batch_size,
         process_index=process_index,
@@ -246,7 +248,8 @@ def train_records(data_config: ConfigDict) -> Records:
     return open_records(data_config, data_config.train_split, random_crops=random_crops)
 
 
-def _padding(data_config: ConfigDict) -> dict:
+def padding(data_config: ConfigDict) -> dict:
+    """The element in the place of an image that is not there."""
     size = data_config.image_size
     return {
         "image": np.zeros((size, size, data_config.channels), np.uint8),
