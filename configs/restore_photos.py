@@ -8,13 +8,19 @@
         --config.tokenizer=runs/vqgan_photos --workdir=runs/restore_photos
 
 Noise of any deviation up to 55; the variants `deblur`, `jpeg`, `super_resolution_x2`,
-`super_resolution_x4` and `blind` are other damage. CodeFormer's second stage, made
-small. docs/applications.md has what was obtained, and what it is compared with.
+`super_resolution_x4` and `blind` are other damage. It is CodeFormer's second stage,
+made small; with `fused`, as in `:jpeg,fused`, the third is learnt along with it, or by
+`--config.init_from=WORKDIR` after it. docs/applications.md has what was obtained, and
+what it is compared with.
 """
 
 import functools
 
-from configs.parts.restoration import restoration_defaults, use_degradation
+from configs.parts.restoration import (
+    restoration_defaults,
+    use_degradation,
+    use_fusion,
+)
 from configs.parts.variants import finish
 
 # variant -> degradation of evaluations
@@ -48,4 +54,4 @@ def get_config(variant: str = ""):
         name: functools.partial(use_degradation, train=name, evaluated=evaluated)
         for name, evaluated in VARIANTS.items()
     }
-    return finish(config, variant, own)
+    return finish(config, variant, {**own, "fused": use_fusion})

@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from configs.parts import data
+from configs.parts.losses import use_perceptual
 from configs.parts.optim import OPTIM
 
 
@@ -30,9 +31,10 @@ def restoration_defaults() -> ConfigDict:
                 "mlp_dim": 256,
                 "dropout": 0.0,
                 "code_head": "distance",  # or linear, as CodeFormer
+                "fuse_levels": (),  # resolutions that see the encoder: 1 is half size
                 "dtype": "float32",
             },
-            "losses": {"cross_entropy": 0.5, "latents": 1.0},
+            "losses": {"cross_entropy": 0.5, "latents": 1.0, "l1": 0.0},
             "optim": {**OPTIM, "accumulation": 1},  # parts of a batch
             "init_from": "",
             "evaluations": {
@@ -50,6 +52,15 @@ def restoration_defaults() -> ConfigDict:
             "profile": {"start": 10, "steps": 0},  # traced steps: the first, how many
         }
     )
+
+
+def use_fusion(config: ConfigDict, levels: tuple[int, ...] = (1,)) -> None:
+    """Features of the degraded image in the decoder, and losses of restored images."""
+    config.restorer.fuse_levels = levels
+    config.losses.l1 = 1.0
+    use_perceptual(config)
+    for name in ("restored_pictures", "restoration"):
+        config.evaluations[name].fidelity = 1.0
 
 
 def use_degradation(config: ConfigDict, train: str, evaluated: str) -> None:

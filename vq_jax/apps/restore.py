@@ -83,9 +83,11 @@ class ImageRestorer:
         self._check(image)
         large = enlarge(image, self.scale)
         padded = self.pad(large)
-        z_e = self._latents(self._params, self._tokenizer, padded[None])
-        indices = self._predict(z_e)
-        decoded = self._decode(self._tokenizer, indices, z_e, jnp.float32(fidelity))
+        encoded = self._encode(self._params, padded[None])
+        indices = self._predict(encoded.z_e)
+        decoded = self._decode(
+            self._params, self._tokenizer, indices, encoded, jnp.float32(fidelity)
+        )
         height, width = large.shape[:2]
         return np.asarray(decoded)[0, :height, :width]
 
@@ -122,14 +124,14 @@ class ImageRestorer:
         ][None]
 
     @functools.cached_property
-    def _latents(self) -> Callable:
+    def _encode(self) -> Callable:
         restorer = self._models.restorer
 
-        def latents(params, tokenizer, images):
+        def encode(params, images):
             images = image_ops.from_uint8(images)
-            return restorer.apply(params, images, train=False, method="latents")
+            return restorer.apply(params, images, train=False, method="encode")
 
-        return compiler.jit(latents)
+        return compiler.jit(encode)
 
     @functools.cached_property
     def _codes(self) -> Callable:
@@ -152,8 +154,9 @@ class ImageRestorer:
     def _decode(self) -> Callable:
         models = self._models
 
-        def decode(tokenizer, indices, z_e, fidelity):
-            return image_ops.to_uint8(models.decode(tokenizer, indices, z_e, fidelity))
+        def decode(params, tokenizer, indices, encoded, fidelity):
+            arguments = (params, tokenizer, indices, encoded, fidelity)
+            return image_ops.to_uint8(models.decode(*arguments))
 
         return compiler.jit(decode)
 

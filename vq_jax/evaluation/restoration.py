@@ -146,7 +146,9 @@ class Restoration(RestorationEvaluation):
             degraded = image_ops.from_uint8(batch["degraded"])
             output = models.predict(variables, tokenizer, degraded)
             indices = most_likely(output.logits)
-            recon = models.decode(tokenizer, indices, output.z_e, self.fidelity)
+            recon = models.decode(
+                variables, tokenizer, indices, output.encoded, self.fidelity
+            )
             return accumulate.masked_sums(
                 joined(
                     self._distances(nets, recon, images),

@@ -15,8 +15,10 @@ from vq_jax.data.degradations.presets import degradation
 from vq_jax.errors import InputError
 from vq_jax.inference.load import SavedTokenizer, load_variables, open_tokenizer
 from vq_jax.inference.restoration import Models
+from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_restorer
 from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.models.restorer import Restorer
 from vq_jax.workdirs import checkpoint
 
 
@@ -83,8 +85,19 @@ def build_models(config: ConfigDict, tokenizer: SavedTokenizer) -> Models:
             f"config.restorer.hidden_dim={section.hidden_dim}."
         )
     restorer = build_restorer(section, tokenizer.model)
+    _check_fuse_levels(restorer, tokenizer.model)
     tokenizer.model.tokens_shape(config.data.image_size, config.data.image_size)
     return Models(restorer, tokenizer.model)
+
+
+def _check_fuse_levels(restorer: Restorer, tokenizer: Autoencoder) -> None:
+    there = sorted({*tokenizer.encoder.levels} & {*tokenizer.decoder.levels})
+    if not {*restorer.fuse_levels} <= {*there}:
+        raise InputError(
+            f"config.restorer.fuse_levels={restorer.fuse_levels} must be of the "
+            f"resolution levels that encoder and decoder of the tokenizer share: "
+            f"{tuple(there)}; level n has 2^n times fewer rows than an image."
+        )
 
 
 def initial_params(
@@ -92,8 +105,7 @@ def initial_params(
 ) -> dict:
     """Random parameters of the restorer; pure, the tokenizer's arrays are not read."""
     images = jnp.zeros((1, data.image_size, data.image_size, data.channels))
-    codes = models.codebook(tokenizer.zeros())
-    return models.restorer.init(key, images, codes, train=False)["params"]
+    return models.init(key, tokenizer.zeros(), images)["params"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from vq_jax.errors import InputError
+from vq_jax.models.layers.fusion import Fuse, unchanged
 from vq_jax.models.quantizers.base import Quantizer, QuantizerOutput
 from vq_jax.ops.likelihoods import Likelihood
 from vq_jax.ops.token_layout import TokenLayout
@@ -113,10 +114,10 @@ class Autoencoder(nn.Module):
         return _rounded(self.quantizer.lookup(indices))
 
     def decode_latents(
-        self, latents: Float[Array, "b hq wq d"]
+        self, latents: Float[Array, "b hq wq d"], fuse: Fuse = unchanged
     ) -> Float[Array, "b h w c"]:
-        """Images from latents, which need not be codes."""
-        outputs = self.decoder(latents, train=False)
+        """Images from latents, which need not be codes; `fuse` is the decoder's."""
+        outputs = self.decoder(latents, train=False, fuse=fuse)
         return self.likelihood.mean(outputs, self.channels)
 
     def init_codebook_from_data(self, images: Float[Array, "b h w c"]) -> None:

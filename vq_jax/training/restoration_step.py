@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from vq_jax.inference.restoration import Models, most_likely
-from vq_jax.losses.code_prediction import CodePrediction
+from vq_jax.losses.restoration import RestorationObjective
 from vq_jax.metrics.joined import joined, prefixed
 from vq_jax.models.priors.base import TOKENIZER
 from vq_jax.ops import images as image_ops
@@ -34,7 +34,7 @@ class RestorationStep:
     """
 
     models: Models
-    objective: CodePrediction
+    objective: RestorationObjective
     tx: optax.GradientTransformation
     ema_decay: float = 0.0
     accumulation: int = 1
@@ -42,18 +42,19 @@ class RestorationStep:
     def __call__(self, state: TrainState, batch, key, nets):
         """`(state, metrics)` after a global batch of "image" and "degraded".
 
-        `nets["tokenizer"]` has the tokenizer's variables, which nothing trains. Metrics
-        are float32 scalars: "train/loss", those of the objective, "train/code_accuracy"
-        and "train/grad_norm".
+        `nets["tokenizer"]` has the tokenizer's variables, and further ones what the
+        objective needs; nothing trains them. Metrics are float32 scalars: "train/loss",
+        those of the objective, "train/code_accuracy" and "train/grad_norm".
         """
-        tokenizer = nets[TOKENIZER]
-        codes = self.models.codebook(tokenizer)
+        codes = self.models.codebook(nets[TOKENIZER])
 
         def gradients(part, keys):
-            images, degraded = (image_ops.from_uint8(x) for x in part)
-            targets = self.models.targets(tokenizer, images)
             grads, metrics = jax.grad(self._loss, has_aux=True)(
-                state.params, degraded, codes, targets, keys
+                state.params,
+                *(image_ops.from_uint8(images) for images in part),
+                codes,
+                nets,
+                keys,
             )
             return grads, {}, metrics
 
@@ -64,12 +65,18 @@ class RestorationStep:
         state = state.apply_gradients(grads, self.tx, ema_decay=self.ema_decay)
         return state, prefixed("train/", metrics)
 
-    def _loss(self, params, degraded, codes, targets, keys):
-        indices, z_q = targets
+    def _loss(self, params, images, degraded, codes, nets, keys):
+        indices, z_q = self.models.targets(nets[TOKENIZER], images)
         output = self.models.restorer.apply(
             {"params": params}, degraded, codes, train=True, rngs=keys
         )
-        loss, logs = self.objective.loss(output.logits, output.z_e, indices, z_q)
-        hits = most_likely(output.logits) == indices
-        accuracy = jnp.mean(hits.astype(jnp.float32))
+        z_e, predicted = output.encoded.z_e, most_likely(output.logits)
+        loss, logs = self.objective.code_loss(output.logits, z_e, indices, z_q)
+        if self.objective.of_images:
+            restored = self.models.decode(
+                {"params": params}, nets[TOKENIZER], predicted, output.encoded, 1.0
+            )
+            of_images, more = self.objective.image_loss(restored, images, nets)
+            loss, logs = loss + of_images, joined(logs, more)
+        accuracy = jnp.mean((predicted == indices).astype(jnp.float32))
         return loss, joined({"loss": loss, "code_accuracy": accuracy}, logs)

@@ -7,6 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
+from vq_jax.models.layers.fusion import Fuse, unchanged
 from vq_jax.models.layers.residual import ResidualStack
 from vq_jax.models.layers.transposed import TransposedConv
 
@@ -44,15 +45,24 @@ class ConvDecoder(nn.Module):
         last = self.num_upsamples - 1
         return (f"TransposedConv_{last}" if self.num_upsamples else "Conv_1", "kernel")
 
+    @property
+    def levels(self) -> range:
+        """Resolution levels above the latent grid's that `fuse` is called for."""
+        return range(1, self.num_upsamples)
+
     @nn.compact
     def __call__(
-        self, z_q: Float[Array, "b hq wq d"], *, train: bool
+        self, z_q: Float[Array, "b hq wq d"], *, train: bool, fuse: Fuse = unchanged
     ) -> Float[Array, "b h w o"]:
+        """Outputs; `fuse` makes of the features of a level those that it goes on with.
+
+        Level n has 2ⁿ times fewer rows and columns than an image.
+        """
         x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(z_q)
         x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
         for i in reversed(range(1, self.num_upsamples)):
             channels = self.hidden_dim // 2 if i == 1 else self.hidden_dim
-            x = jax.nn.relu(TransposedConv(channels, self.dtype)(x))
+            x = fuse(jax.nn.relu(TransposedConv(channels, self.dtype)(x)), i)
         if self.num_upsamples:
             x = TransposedConv(self.out_channels, self.dtype)(x)
         else:

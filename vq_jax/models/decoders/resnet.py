@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
 from vq_jax.models.layers import resnet
+from vq_jax.models.layers.fusion import Fuse, unchanged
 from vq_jax.models.layers.norms import AdaptiveGroupNorm
 from vq_jax.models.layers.torch_conv import torch_conv
 from vq_jax.ops.narrow_convolution import convolve_to_few
@@ -44,10 +45,19 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
         """Path of the last layer's kernel in the decoder's parameters."""
         return ("conv_out", "kernel")
 
+    @property
+    def levels(self) -> range:
+        """Resolution levels above the latent grid's that `fuse` is called for."""
+        return range(len(self.multipliers) - 1)
+
     @nn.compact
     def __call__(
-        self, z_q: Float[Array, "b hq wq d"], *, train: bool
+        self, z_q: Float[Array, "b hq wq d"], *, train: bool, fuse: Fuse = unchanged
     ) -> Float[Array, "b h w o"]:
+        """Outputs; `fuse` makes of the features of a level those that it goes on with.
+
+        Level n has 2ⁿ times fewer rows and columns than an image.
+        """
         x, options = z_q, {"dtype": self.dtype}
         if self.post_quant:
             name = "post_quant_conv"
@@ -59,6 +69,8 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
             if self.adaptive_norm:
                 x = AdaptiveGroupNorm(**self.norms, name=f"up_{level}_adaptive")(x, z_q)
             x = self.level_blocks(x, level, f"up_{level}", train=train)
+            if level in self.levels:
+                x = fuse(x, level)
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)

@@ -36,14 +36,29 @@ class ConvEncoder(nn.Module):
         """Pixels that a position of the latent grid spans, in height and in width."""
         return 2**self.num_downsamples
 
-    @nn.compact
+    @property
+    def levels(self) -> range:
+        """Resolution levels above the latent grid's that have features."""
+        return range(1, self.num_downsamples)
+
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b hq wq hidden"]:
-        x = images.astype(self.dtype)
+        return self.features(images, train=train)[self.num_downsamples]
+
+    @nn.compact
+    def features(
+        self, images: Float[Array, "b h w c"], *, train: bool
+    ) -> dict[int, Float[Array, "b _ _ _"]]:
+        """Features of each of `levels`, and last those of the latent grid.
+
+        Level n has 2ⁿ times fewer rows and columns than an image.
+        """
+        x, found = images.astype(self.dtype), {}
         for i in range(self.num_downsamples):
             channels = self.hidden_dim // 2 if i == 0 else self.hidden_dim
             conv = nn.Conv(channels, (4, 4), strides=2, padding=1, dtype=self.dtype)
-            x = jax.nn.relu(conv(x))
+            x = found[i + 1] = jax.nn.relu(conv(x))
         x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(x)
-        return ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
+        x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
+        return {**found, self.num_downsamples: x}

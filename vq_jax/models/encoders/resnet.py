@@ -27,17 +27,34 @@ class ResnetEncoder(resnet.ResnetLevels):
     features_kernel: Annotated[int, ranges.Range(1, 15)] = 3
     downsampling: resnet.Downsampling = "conv"
 
-    @nn.compact
+    @property
+    def levels(self) -> range:
+        """Resolution levels above the latent grid's that have features."""
+        return range(len(self.multipliers) - 1)
+
     def __call__(
         self, images: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b hq wq hidden"]:
+        return self.features(images, train=train)[len(self.levels)]
+
+    @nn.compact
+    def features(
+        self, images: Float[Array, "b h w c"], *, train: bool
+    ) -> dict[int, Float[Array, "b _ _ _"]]:
+        """Features of each of `levels`, and last those of the latent grid.
+
+        Level n has 2ⁿ times fewer rows and columns than an image.
+        """
+        found = {}
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
         x = torch_conv(images, self.base_dim, **options, name="conv_in")
         for level in range(len(self.multipliers)):
             x = self.level_blocks(x, level, f"down_{level}", train=train)
-            if level + 1 < len(self.multipliers):
+            if level in self.levels:
+                found[level] = x
                 name = f"down_{level}_downsample"
                 x = resnet.Downsample(self.downsampling, self.dtype, name=name)(x)
         x = self.last_norm(self.middle_blocks(x, train=train))
         options = {"size": self.features_kernel, "dtype": self.dtype}
-        return torch_conv(x, self.features_dim, **options, name="conv_out")
+        x = torch_conv(x, self.features_dim, **options, name="conv_out")
+        return {**found, len(self.levels): x}

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping
+from typing import NotRequired
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from ml_collections import ConfigDict
 from vq_jax.config import ranges
 from vq_jax.config.tables import from_section
 from vq_jax.data import degraded_batches, pipeline
+from vq_jax.errors import InputError
 from vq_jax.evaluation.build import build_evaluations
 from vq_jax.evaluation.restoration import RestorationSubject
 from vq_jax.inference.load import SavedTokenizer, open_tokenizer
@@ -21,9 +23,11 @@ from vq_jax.inference.load_restorer import (
     open_degradations,
     open_restorer,
 )
-from vq_jax.losses.code_prediction import CodePrediction
+from vq_jax.losses.objective import PerceptualFields
+from vq_jax.losses.restoration import RestorationObjective
 from vq_jax.metrics.signs import Sign
 from vq_jax.models.priors.base import TOKENIZER
+from vq_jax.pretrained.lpips import lpips_nets
 from vq_jax.training import optim, warm_start
 from vq_jax.training.restoration_step import RestorationStep
 from vq_jax.training.state import TrainState
@@ -38,13 +42,15 @@ class RestorationFields(RunFields):
         ema_decay: of averaged parameters, per step; 0 keeps none.
         degradation: what is done to the images.
         restorer: the fields of `models/restorer.py: Restorer`.
+        perceptual: only with a weight of `losses.perceptual`.
     """
 
     tokenizer: str
     ema_decay: ranges.Decay
     degradation: DegradationFields
     restorer: Mapping
-    losses: CodePrediction
+    losses: RestorationObjective
+    perceptual: NotRequired[PerceptualFields]
 
 
 class RestorationTask(Task):
@@ -68,13 +74,13 @@ class RestorationTask(Task):
         self.tokenizer = tokenizer or open_tokenizer(config.tokenizer)
         self.models = build_models(config, self.tokenizer)
         self.degradations = open_degradations(config)
-        self.objective = from_section(CodePrediction, config.losses, "config.losses")
+        self.objective = _objective(config)
         self.learning_rate = optim.make_schedule(config.optim, config.num_steps)
         self._tx = optim.make_optimizer(config.optim, self.learning_rate)
 
     @property
     def nets(self):
-        return {TOKENIZER: self.tokenizer.net}
+        return {TOKENIZER: self.tokenizer.net, **lpips_nets(self.objective.nets)}
 
     @property
     def origin(self):
@@ -127,8 +133,19 @@ class RestorationTask(Task):
 
     def init_from_run(self, state, workdir):
         # An error where its tokenizer is another one, whose codes mean other things.
-        open_restorer(workdir, self.config.tokenizer)
-        return warm_start.init_from_run(state, workdir, section="config.restorer")
+        other = open_restorer(workdir, self.config.tokenizer)
+        section, own = "config.restorer", {}
+        if not other.models.restorer.fuse_levels:  # the third stage after the second
+            own = {k: v for k, v in state.params.items() if k == "fusion"}
+        params = {k: v for k, v in state.params.items() if k not in own}
+        averaged = {k: v for k, v in state.ema_params.items() if k not in own}
+        part = state.replace(params=params, ema_params=averaged)
+        part, step = warm_start.init_from_run(part, workdir, section=section)
+        params, averaged = {**part.params, **own}, part.ema_params
+        if averaged:
+            averaged = {**averaged, **jax.tree.map(jnp.copy, own)}
+        # The optimizer's state is that of all parameters, as it was made with them.
+        return part.replace(params=params, ema_params=averaged), step
 
     @functools.cached_property
     def step(self):
@@ -176,3 +193,24 @@ class RestorationTask(Task):
             f"{grid} codes of {codebook_size}; uniform: "
             f"{math.log(codebook_size):.3f} nats a token",
         }
+
+
+def _objective(config: ConfigDict) -> RestorationObjective:
+    """That of `config.losses` and, for a perceptual loss, its network."""
+    net = config.perceptual.net if "perceptual" in config else ""
+    objective = from_section(
+        RestorationObjective, config.losses, "config.losses", net=net
+    )
+    levels = tuple(config.restorer.fuse_levels)
+    if objective.of_images and not levels:
+        raise InputError(
+            "config.losses.l1 and perceptual compare restored images, which teach "
+            "nothing but fusions; take --config=FILE:fused, which has both, or set "
+            "the weights 0."
+        )
+    if levels and not objective.of_images:
+        raise InputError(
+            f"config.restorer.fuse_levels={levels} learn from restored images; give "
+            "config.losses.l1 or perceptual a weight above 0, or leave no levels."
+        )
+    return objective

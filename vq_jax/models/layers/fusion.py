@@ -1,0 +1,80 @@
+"""Features of a degraded image in the decoder, as CodeFormer's third stage has them."""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+Fuse = Callable[[Array, int], Array]
+"""(a decoder's features [b, h, w, c], their resolution level) -> the same shape."""
+
+
+def unchanged(x: Float[Array, "b h w c"], level: int) -> Float[Array, "b h w c"]:
+    """The `Fuse` of a decoder that sees the codes alone."""
+    del level
+    return x
+
+
+class FeatureFusion(nn.Module):
+    """Scales and shifts the decoder's features by what the encoder's say.
+
+    x + w (scale ⊙ x + shift), scale and shift being functions of both (2206.11253,
+    equation 5). They are 0 at first, so a decoder begins as it was without. Three
+    convolutions make them, without norms: the decoder's features have few channels in
+    small models, and a norm would take their size from them.
+
+    Attributes:
+        dtype: of the convolutions; parameters are float32.
+    """
+
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "b h w c"],
+        features: Float[Array, "b h w e"],
+        fidelity: Float[Array, ""] | float,
+    ) -> Float[Array, "b h w c"]:
+        """The decoder's `x` with the encoder's `features`, by w = `fidelity`."""
+        channels = x.shape[-1]
+        hidden = jnp.concatenate([features.astype(x.dtype), x], axis=-1)
+        for _ in range(2):
+            hidden = nn.Conv(2 * channels, (3, 3), dtype=self.dtype)(hidden)
+            hidden = jax.nn.swish(hidden)
+        zeros = nn.initializers.zeros
+        last = nn.Conv(2 * channels, (3, 3), kernel_init=zeros, dtype=self.dtype)
+        scale, shift = jnp.split(last(hidden), 2, axis=-1)
+        return (x + fidelity * (scale * x + shift)).astype(x.dtype)
+
+
+class FeatureFusions(nn.Module):
+    """One `FeatureFusion` for each resolution level that has one.
+
+    Attributes:
+        levels: those levels; level n has 2ⁿ times fewer rows and columns than an image.
+        dtype: of the convolutions.
+    """
+
+    levels: tuple[int, ...]
+    dtype: str = "float32"
+
+    def setup(self):
+        self.level = {str(n): FeatureFusion(self.dtype) for n in self.levels}
+
+    def __call__(
+        self,
+        x: Float[Array, "b h w c"],
+        level: int,
+        features: Mapping[int, Float[Array, "b _ _ _"]],
+        fidelity: Float[Array, ""] | float,
+    ) -> Float[Array, "b h w c"]:
+        """The decoder's features of a level, fused with those of the encoder there.
+
+        A level that has none comes back as it is.
+        """
+        if level not in self.levels:
+            return x
+        return self.level[str(level)](x, features[level], fidelity)
