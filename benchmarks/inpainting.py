@@ -1,17 +1,22 @@
-"""How well holes of held-out photographs are filled, beside simpler ways.
+"""How well holes of held-out photographs are filled, beside simpler ways, by hole size.
 
-    python benchmarks/inpainting.py --workdir=PRIOR --num_images=16 --hole=24
+    pip install -e '.[lpips]' opencv-python-headless
+    python benchmarks/inpainting.py --workdir=PRIOR --holes=16,24,32 --out=FILE.json
 
-Tiles of the run's held-out split, with a square hole in the centre. Prints PSNR over
-the hole alone, the step of intensity across its border, and how far samples differ
-from each other.
+Tiles of the run's held-out split, with a square hole in the centre, and several samples
+of each. Prints PSNR and LPIPS-AlexNet over the hole alone, the step of intensity across
+its border, and how far samples differ from each other. The seam's error is how far that
+step is from the original's. Telea needs OpenCV, and is left out without.
 """
 
 import argparse
+import importlib.util
 import itertools
-import sys
 
 import numpy as np
+import timing
+from rich.console import Console
+from rich.table import Table
 from skimage import restoration
 
 from vq_jax import Sampler
@@ -21,73 +26,142 @@ from vq_jax.evaluation import pictures
 from vq_jax.inference.load_prior import open_prior
 from vq_jax.metrics import holes
 from vq_jax.ops import hole_fill
+from vq_jax.pretrained.lpips import load_lpips
+
+SAMPLES = "samples of the prior"
+COLUMNS = ("hole", "way", "psnr", "lpips_alexnet", "seam", "seam_error", "apart")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--workdir", required=True)
+    """Measures all, prints a table, and writes the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workdir", required=True, help="of the prior")
     parser.add_argument("--num_images", type=int, default=16)
     parser.add_argument("--num_samples", type=int, default=4)
-    parser.add_argument("--hole", type=int, default=24)
-    parser.add_argument("--picture")
+    parser.add_argument("--holes", default="16,24,32,40,48", help="sides, in pixels")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--out", help="the JSON file to write")
+    parser.add_argument("--picture", help="a PNG of the first images, largest hole")
     args = parser.parse_args()
     saved = open_prior(args.workdir)
-    data = saved.config.data
-    records = pipeline.open_records(data, data.eval_split)
-    step = max(1, len(records) // args.num_images)
-    images = [records[i]["image"] for i in range(0, len(records), step)]
-    images = images[: args.num_images]
-    size = images[0].shape[0]
-    hole = np.zeros((size, size), bool)
-    start = (size - args.hole) // 2
-    hole[start : start + args.hole, start : start + args.hole] = True
     inpainter = Inpainter(Sampler(saved, batch_size=args.num_samples))
-    rows = [fills(inpainter, image, hole, args.num_samples) for image in images]
-    for name in rows[0]:
-        report(name, [row[name] for row in rows], images, hole)
-    report("the original", [image[None] for image in images], images, hole)
-    if args.picture:
-        shown = [
-            pictures.side_by_side(
-                np.where(hole[..., None], np.uint8(255), image),
-                *(row["biharmonic"][0], *row["samples of the prior"], image),
-            )
-            for image, row in zip(images[:6], rows, strict=False)
+    images, nets = _images(saved, args.num_images), {"alexnet": load_lpips("alexnet")}
+    settings = {"count": args.num_samples, "temperature": args.temperature}
+    rows, filled = [], []
+    for side in map(int, args.holes.split(",")):
+        hole = _square(images[0].shape[0], side)
+        filled = [ways(inpainter, image, hole, settings) for image in images]
+        found = [
+            measured(nets, each, image, hole)
+            for each, image in zip(filled, images, strict=True)
         ]
-        pictures.write_png(args.picture, pictures.stack(shown))
+        rows += [{"hole": side, "way": way, **_means(found, way)} for way in found[0]]
+        if args.out:
+            content = {**timing.origin(), **settings, "images": len(images)}
+            timing.write_json(args.out, {**content, "rows": rows})
+    Console(width=110, highlight=False).print(_table(rows))
+    if args.picture:
+        _write_picture(args.picture, images, filled, hole)
 
 
-def fills(inpainter, image, hole, count) -> dict[str, np.ndarray]:
-    """uint8 [n, h, w, c] by the name of each way."""
+def ways(inpainter, image, hole, settings) -> dict[str, np.ndarray]:
+    """uint8 [n, h, w, c] by the name of each way; the last is the image itself."""
+    inside = hole[..., None]
     mean = np.rint(image[~hole].mean(axis=0)).astype(np.uint8)
-    filled = hole_fill.pull_push(image, hole)
+    pulled = hole_fill.pull_push(image, hole)
     smooth = restoration.inpaint_biharmonic(image, hole, channel_axis=-1)
     smooth = np.rint(255 * np.clip(smooth, 0, 1)).astype(np.uint8)
-    through = inpainter.sampler.tokenizer.reconstruct(filled[None])[0]
+    through = inpainter.sampler.tokenizer.reconstruct(pulled[None])[0]
+    through = hole_fill.pasted(image, through, hole, inpainter.feather)
+    clean = inpainter.sampler.tokenizer.reconstruct(image[None])[0]
+    clean = hole_fill.pasted(image, clean, hole, inpainter.feather)
     return {
-        "mean colour": np.where(hole[..., None], mean, image)[None],
-        "pull-push": filled[None],
-        "biharmonic": np.where(hole[..., None], smooth, image)[None],
-        "pull-push through the tokenizer": hole_fill.pasted(
-            image, through, hole, inpainter.feather
-        )[None],
-        "samples of the prior": inpainter.inpaint(image, hole, count=count),
+        "mean colour": np.where(inside, mean, image)[None],
+        "pull-push": pulled[None],
+        "biharmonic": np.where(inside, smooth, image)[None],
+        **_telea(image, hole),
+        "pull-push through the tokenizer": through[None],
+        SAMPLES: inpainter.inpaint(image, hole, **settings),
+        "the image through the tokenizer": clean[None],
+        "the image": image[None],
     }
 
 
-def report(name, found, images, hole) -> None:
-    """One line, of means over images and samples."""
-    pairs = zip(found, images, strict=True)
-    psnr = [holes.hole_psnr(x, image, hole) for each, image in pairs for x in each]
-    seam = [holes.seam_error(x, hole) for each in found for x in each]
-    apart = [
-        np.abs(a[hole].astype(float) - b[hole]).mean()
-        for each in found
-        for a, b in itertools.combinations(each, 2)
+def _telea(image, hole) -> dict[str, np.ndarray]:
+    if not importlib.util.find_spec("cv2"):
+        return {}
+    import cv2
+
+    mask = hole.astype(np.uint8) * 255
+    return {"Telea": cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA)[None]}
+
+
+def measured(nets, found, image, hole) -> dict[str, dict[str, float]]:
+    """The numbers of each way on one image, means over its samples."""
+    border = holes.seam_error(image, hole)
+    numbers = {}
+    for way, images in found.items():
+        seams = [holes.seam_error(x, hole) for x in images]
+        apart = [
+            np.abs(a[hole].astype(float) - b[hole]).mean()
+            for a, b in itertools.combinations(images, 2)
+        ]
+        numbers[way] = {
+            "psnr": np.mean([holes.hole_psnr(x, image, hole) for x in images]),
+            "lpips_alexnet": np.mean(
+                holes.hole_lpips(nets, images, image, hole)["lpips_alexnet"]
+            ),
+            "seam": np.mean(seams),
+            "seam_error": np.mean([abs(seam - border) for seam in seams]),
+            **({"apart": np.mean(apart)} if apart else {}),
+        }
+    return numbers
+
+
+def _means(found, way) -> dict[str, float]:
+    return {
+        name: float(np.mean([numbers[way][name] for numbers in found]))
+        for name in found[0][way]
+    }
+
+
+def _images(saved, count: int) -> list[np.ndarray]:
+    data = saved.config.data
+    records = pipeline.open_records(data, data.eval_split)
+    step = max(1, len(records) // count)
+    return [records[i]["image"] for i in range(0, len(records), step)][:count]
+
+
+def _square(size: int, side: int) -> np.ndarray:
+    hole, start = np.zeros((size, size), bool), (size - side) // 2
+    hole[start : start + side, start : start + side] = True
+    return hole
+
+
+def _table(rows) -> Table:
+    table = Table()
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "way" else "right")
+    forms = {"psnr": ".2f", "lpips_alexnet": ".3f"}
+    for row in rows:
+        numbers = [
+            format(row[c], forms.get(c, ".1f")) if c in row else "" for c in COLUMNS[2:]
+        ]
+        table.add_row(str(row["hole"]), row["way"], *numbers)
+    return table
+
+
+def _write_picture(path, images, filled, hole) -> None:
+    shown = [
+        pictures.side_by_side(
+            np.where(hole[..., None], np.uint8(255), image),
+            ways_["biharmonic"][0],
+            *ways_[SAMPLES][:3],
+            image,
+        )
+        for image, ways_ in zip(images[:8], filled, strict=False)
     ]
-    text = f"{name:<32} {np.mean(psnr):6.2f} dB  seam {np.mean(seam):5.1f}"
-    text += f"  apart {np.mean(apart):5.1f}" if apart else ""
-    sys.stdout.write(f"{text}\n")
+    pictures.write_png(path, pictures.stack(shown))
 
 
 if __name__ == "__main__":

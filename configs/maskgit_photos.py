@@ -1,7 +1,7 @@
-"""MaskGIT on the codes of the embedded photographs, 16x16 codes, without classes.
+"""MaskGIT on the codes of the embedded photographs, 8x8 codes, without classes.
 
     python train.py --config=configs/maskgit_photos.py \
-        --config.tokenizer=runs/vqvae_photos --workdir=runs/maskgit_photos
+        --config.tokenizer=runs/vqgan_photos_f8 --workdir=runs/maskgit_photos
 
 What `vq-jax inpaint` fills holes with (docs/applications.md). Random crops of 64 px and
 their mirror images, encoded in each step. The photographs are few: held-out bounds say

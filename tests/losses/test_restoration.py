@@ -7,6 +7,7 @@ import pytest
 
 from vq_jax import InputError
 from vq_jax.losses.restoration import RestorationObjective
+from vq_jax.models.perceptual.lpips import Lpips
 
 
 @pytest.fixture
@@ -45,3 +46,25 @@ def test_gradients_pull_the_features_to_the_codes(arrays):
 def test_without_cross_entropy_there_is_nothing_to_predict():
     with pytest.raises(InputError, match=r"cross_entropy=0.0 would train no transf"):
         RestorationObjective(0.0, 1.0)
+
+
+def test_restored_images_are_compared_where_that_has_a_weight():
+    rng = np.random.default_rng(0)
+    restored, images = (
+        jnp.asarray(rng.uniform(-1, 1, (2, 32, 32, 3)), jnp.float32) for _ in range(2)
+    )
+    shapes = Lpips(net="alexnet").init(jax.random.key(0), restored, images)["params"]
+    objective = RestorationObjective(0.5, 1.0, l1=2.0, perceptual=3.0, net="alexnet")
+    total, logs = objective.image_loss(restored, images, {"alexnet": shapes})
+    l1 = np.abs(np.asarray(restored, np.float64) - images).mean()
+    lpips = Lpips(net="alexnet").apply({"params": shapes}, restored, images).mean()
+    assert logs["l1"] == pytest.approx(l1, rel=1e-5)
+    assert logs["perceptual"] == pytest.approx(float(lpips), rel=1e-5)
+    assert total == pytest.approx(2.0 * l1 + 3.0 * float(lpips), rel=1e-5)
+    assert objective.nets == ("alexnet",)
+    assert not RestorationObjective(0.5, 1.0).of_images
+
+
+def test_a_perceptual_loss_needs_its_network():
+    with pytest.raises(InputError, match=r"perceptual=1.0 needs a network in config"):
+        RestorationObjective(0.5, 1.0, perceptual=1.0)

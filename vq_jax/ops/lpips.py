@@ -35,12 +35,11 @@ def unit_normalise(features: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]
 
 def feature_distance(
     a: Float[Array, "b h w c"], b: Float[Array, "b h w c"], weights: Float[Array, "c"]
-) -> Float[Array, "b"]:
-    """Distance of two images in the features of one layer: a term of LPIPS, float32.
+) -> Float[Array, "b h w"]:
+    """Distance of two images at each position of one layer's features, float32.
 
-    mean over positions of Σ_c w_c (â_c - b̂_c)², where hats are `unit_normalise`.
+    Σ_c w_c (â_c - b̂_c)², where hats are `unit_normalise`. Its mean over positions is a
+    term of LPIPS.
     """
     difference = jnp.square(unit_normalise(a) - unit_normalise(b))
-    return jnp.mean(
-        jnp.sum(difference * weights.reshape(1, 1, 1, -1), axis=-1), axis=(1, 2)
-    )
+    return jnp.sum(difference * weights.reshape(1, 1, 1, -1), axis=-1)

@@ -11,13 +11,18 @@ RNG = np.random.default_rng(0)
 
 def _make(net, size=(40, 40), channels=3):
     """The compiled distance, its variables, and two batches of images."""
+    model, variables, images, others = _model(net, size, channels)
+    return jax.jit(model.apply), variables, images, others
+
+
+def _model(net, size, channels=3):
     model = Lpips(net=net, channels=CHANNELS)
     images, others = (
         jnp.asarray(RNG.uniform(-1, 1, (2, *size, channels)), jnp.float32)
         for _ in range(2)
     )
     variables = jax.jit(model.init)(jax.random.key(0), images, others)
-    return jax.jit(model.apply), variables, images, others
+    return model, variables, images, others
 
 
 @pytest.mark.parametrize("net", ["vgg16", "alexnet"])
@@ -65,6 +70,26 @@ def test_grey_images_are_those_with_three_equal_channels():
     np.testing.assert_array_equal(
         distance(variables, grey, other), distance(variables, *rgb)
     )
+
+
+def test_the_distance_by_pixel_is_where_the_images_differ():
+    model, variables, images, _ = _model("alexnet", (160, 160))
+    others = images.at[:, :24, :24].multiply(-1.0)
+    found = np.asarray(model.apply(variables, images, others, method="spatial"))
+    assert found.shape == images.shape[:3]
+    inside = np.zeros(found.shape[1:], bool)
+    inside[:24, :24] = True
+    assert found[:, inside].min() > 0.0
+    # Beyond what the deepest layer sees of the corner.
+    np.testing.assert_array_equal(found[:, 150:, 150:], 0.0)
+
+
+def test_layers_of_one_size_have_the_distance_as_their_mean():
+    """Bilinear enlargement by whole numbers keeps a mean, but for the border."""
+    model, variables, images, others = _model("vgg16", (64, 64))
+    by_pixel = model.apply(variables, images, others, method="spatial")
+    whole = model.apply(variables, images, others)
+    np.testing.assert_allclose(by_pixel.mean((1, 2)), whole, rtol=0.05)
 
 
 def test_the_distance_is_symmetric_and_counts_each_pair_alone():

@@ -13,6 +13,7 @@ from rich.console import Console
 from configs.parts.restoration import restoration_defaults
 from vq_jax import InputError, sharding
 from vq_jax.inference.load_restorer import open_degradations, open_restorer
+from vq_jax.inference.restoration import restore
 from vq_jax.pretrained.nets import load
 from vq_jax.testing import trained
 from vq_jax.testing.runs import logged
@@ -126,6 +127,61 @@ def test_it_goes_on_from_the_model_of_another_run(root, whole, tmp_path):
     assert found[0]["eval/train/l2"] == pytest.approx(wanted[-1]["eval/train/l2"])
 
 
+def _fused(root, **fields):
+    """The third stage, without LPIPS, whose network takes larger images."""
+    config = _config(root, num_steps=2, evaluations={}, **fields)
+    config.restorer.fuse_levels, config.losses.l1 = (1,), 1.0
+    return config
+
+
+def test_the_third_stage_begins_with_the_second(root, whole, tmp_path):
+    """Its fusions are 0, and all else is as the other run left it."""
+    config = _fused(root, init_from=str(whole[0]))
+    task = setup.prepare(config, jax.devices()[:1]).task
+    fresh = jax.jit(task.init)(jax.random.key(0))
+    state, step = task.init_from_run(fresh, config.init_from)
+    assert step == 8
+    for tree in (state.params, state.ema_params):
+        last = tree["fusion"]["level_1"]["Conv_2"]["kernel"]
+        np.testing.assert_array_equal(last, np.zeros_like(last))
+    others = {k: v for k, v in state.ema_params.items() if k != "fusion"}
+    saved = dict(open_restorer(whole[0]).params)
+    jax.tree.map(np.testing.assert_array_equal, others, saved)
+
+
+def test_fusions_learn_from_restored_images_and_are_left_out_at_fidelity_0(root):
+    made = setup.prepare(_fused(root), jax.devices()[:1])
+    task, models = made.task, made.task.models
+    fresh = jax.jit(task.init)(jax.random.key(0))
+    nets = jax.device_get(load(task.nets))
+    with contextlib.closing(task.batches()) as batches:
+        batch = next(batches)
+    read = sharding.global_batch({k: batch[k] for k in task.abstract_batch}, made.mesh)
+    state, metrics = fresh, {}
+    for _ in range(2):  # the last convolution is 0 at first, and stops one gradient
+        state, metrics = jax.jit(task.step)(state, read, jax.random.key(1), nets)
+    assert metrics["train/l1"] > 0.0
+    for old, new in zip(
+        jax.tree.leaves(fresh.params["fusion"]),
+        jax.tree.leaves(state.params["fusion"]),
+        strict=True,
+    ):
+        assert not np.array_equal(old, new)
+    degraded = np.asarray(batch["degraded"][:2])
+
+    def restored(fidelity, fusion):
+        params = {**state.params, "fusion": fusion["fusion"]}
+        found = jax.jit(restore, static_argnums=0)(
+            models, {"params": params}, nets["tokenizer"], degraded, fidelity
+        )
+        return np.asarray(found)
+
+    one = restored(0.0, state.params)
+    large = jax.tree.map(lambda x: 50.0 * x, state.params)
+    np.testing.assert_array_equal(one, restored(0.0, large))
+    assert (one != restored(1.0, large)).any()
+
+
 def test_another_tokenizer_is_refused(root, whole):
     with pytest.raises(InputError, match="was made with another tokenizer"):
         _train(_config(root, "other", num_steps=9), whole[0])
@@ -147,6 +203,15 @@ def test_another_tokenizer_is_refused(root, whole):
         ({"restorer": {"num_heads": 3}}, r"restorer.num_heads=3 must divide .*=16"),
         ({"restorer": {"code_head": "tied"}}, r"code_head='tied' is unknown"),
         ({"losses": {"cross_entropy": 0.0}}, r"cross_entropy=0.0 would train no tr"),
+        ({"losses": {"l1": 1.0}}, r"losses.l1 and perceptual compare restored images"),
+        (
+            {"restorer": {"fuse_levels": (1,)}},
+            r"fuse_levels=\(1,\) learn from restored",
+        ),
+        (
+            {"restorer": {"fuse_levels": (2,)}, "losses": {"l1": 1.0}},
+            r"fuse_levels=\(2,\) must be of the resolution levels .*: \(1,\); level n",
+        ),
         ({"evaluations": {"reconstruction": {}}}, r"does not evaluate a run of config"),
     ],
 )

@@ -29,7 +29,6 @@ class Lpips(nn.Module):
     net: Literal["vgg16", "alexnet"] = "vgg16"
     channels: tuple[int, ...] = ()
 
-    @nn.compact
     def __call__(
         self, images: Float[Array, "b h w c"], others: Float[Array, "b h w c"]
     ) -> Float[Array, "b"]:
@@ -38,16 +37,39 @@ class Lpips(nn.Module):
         Sides below 32 pixels are first enlarged to 32, bilinearly, since deeper layers
         would be empty. Gradients reach both images.
         """
+        total = jnp.zeros(len(images), jnp.float32)
+        for distances in self.layers(images, others):
+            total += jnp.mean(distances, axis=(1, 2))
+        return total
+
+    def spatial(
+        self, images: Float[Array, "b h w c"], others: Float[Array, "b h w c"]
+    ) -> Float[Array, "b h w"]:
+        """The distance by pixel: each layer's brought to their grid, bilinearly.
+
+        A pixel's is that of its surroundings, as far as each layer sees. It is the
+        `spatial` of the authors' code, for sides of 32 pixels or more.
+        """
+        total = jnp.zeros(images.shape[:3], jnp.float32)
+        for distances in self.layers(images, others):
+            total += jax.image.resize(distances, total.shape, "bilinear")
+        return total
+
+    @nn.compact
+    def layers(
+        self, images: Float[Array, "b h w c"], others: Float[Array, "b h w c"]
+    ) -> list[Float[Array, "b _ _"]]:
+        """The distance at each position of each layer."""
         options = {"channels": self.channels} if self.channels else {}
         trunk = NETS[self.net](**options, name="trunk")
         # Two passes and not one over all images: where one of a pair needs no gradient,
         # as the original in training, its backward pass is left out.
         layers = zip(trunk(_prepared(images)), trunk(_prepared(others)), strict=True)
-        total = jnp.zeros(len(images), jnp.float32)
+        found = []
         for i, (a, b) in enumerate(layers):
             weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
-            total += lpips.feature_distance(a, b, weights)
-        return total
+            found.append(lpips.feature_distance(a, b, weights))
+        return found
 
 
 def _prepared(images):
