@@ -61,3 +61,22 @@ def test_the_time_of_an_input_that_fails_counts(clock):
     with pytest.raises(OSError):
         next(throughput.timed(failing()))
     assert throughput.pace(0).input_stall == 1.0
+
+
+class _Result:
+    """What a device is to give, and whether it has."""
+
+    def __init__(self, ready):
+        self.is_ready = lambda: ready
+
+
+def test_a_wait_while_the_device_computes_is_no_stall(clock):
+    throughput = Throughput(8, 0)
+    step = throughput.watched(lambda ready: ("state", {"loss": _Result(ready)}))
+    batches = throughput.timed(_batches(clock, [1.0, 2.0, 5.0]))
+    next(batches)  # before any step: nothing is computed
+    assert step(False)[0] == "state"
+    next(batches)  # the device was not done when it came
+    step(True)
+    next(batches)  # it was
+    assert throughput.pace(3).input_stall == pytest.approx((1.0 + 5.0) / 8.0)

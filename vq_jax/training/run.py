@@ -117,7 +117,7 @@ class _Run:
         evaluations = self._evaluations()
         batches = reporter.throughput.timed(self.batches)
         traced = Traced(
-            lambda *args: compiled(*args, nets),
+            reporter.throughput.watched(lambda *args: compiled(*args, nets)),
             traced_steps(task.config),
             reporter.workdir / FOLDER,
             start_step=start_step,

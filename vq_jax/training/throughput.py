@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import jax
+
 
 class Pace(NamedTuple):
     """Of the steps of some stretch of training.
 
     Attributes:
         images_per_second: over all devices and processes.
-        input_stall: share of the time that this process waited for batches, in [0, 1].
+        input_stall: share of the time that the devices of this process had nothing to
+            do but wait for a batch, in [0, 1].
     """
 
     images_per_second: float
@@ -20,14 +23,25 @@ class Pace(NamedTuple):
 class Throughput:
     """The pace of training alone, without the time of `paused` functions.
 
-    Batches are waited for while the device computes, too: what it has yet to do then
-    is no more than one step (`loop.train`), so the stall is measured from above.
+    A batch is waited for while the devices compute the step before. Where they still do
+    when it comes, nothing was lost. Where they have finished, all of the wait counts,
+    since nobody knows when they did: the stall is measured from above.
     """
 
     def __init__(self, batch_size: int, step: int):
         self._batch_size = batch_size
         self._step, self._waited = step, 0.0
         self._since = time.perf_counter()
+        self._newest = ()  # what the last step gives, or will
+
+    def watched(self, step_fn: Callable) -> Callable:
+        """The step, whose end tells a stall from a wait that costs nothing."""
+
+        def wrapped(*args):
+            state, self._newest = step_fn(*args)
+            return state, self._newest
+
+        return wrapped
 
     def paused(self, fn: Callable) -> Callable:
         def wrapped(*args):
@@ -48,7 +62,8 @@ class Throughput:
             except StopIteration:
                 return
             finally:
-                self._waited += time.perf_counter() - started
+                if all(x.is_ready() for x in jax.tree.leaves(self._newest)):
+                    self._waited += time.perf_counter() - started
             yield batch
 
     def pace(self, step: int) -> Pace:
