@@ -1,8 +1,10 @@
 """A train step of VQGAN, ours against PyTorch's, in the same minutes on the same cores.
 
-    python benchmarks/train_step.py [--out=FILE.json] [--device=NAME]
+    python benchmarks/train_step.py [--peer=diffusers] [--out=FILE.json]
 
-The processes of both take turns (`turns.py`). Needs the extra [parity].
+The peer is a restatement of the original's architecture (`peers/torch_vqgan.py`), or
+diffusers' VQModel of the same sizes, which has no discriminator. The processes of both
+take turns (`turns.py`). Needs the extra [parity].
 """
 
 import argparse
@@ -14,7 +16,8 @@ from gpu import models
 from rich.console import Console
 from rich.table import Table
 
-STEPS = ("vae", "gan")
+# peer -> the steps that it has
+PEERS = {"vqgan": ("vae", "gan"), "diffusers": ("vae",)}
 SIZES = {
     "resolution": 64,
     "base_dim": 64,
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", help="a JSON file to write")
     parser.add_argument("--device", default="", help="what to call the device")
+    parser.add_argument("--peer", choices=PEERS, default="vqgan")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--num_steps", type=int, default=20, help="timed steps each")
     parser.add_argument("--worker", nargs=2, metavar=("FRAMEWORK", "STEP"))
@@ -38,13 +42,16 @@ def main() -> None:
     if args.worker:
         framework, step = args.worker
         images = models.images(SIZES, args.batch_size)
-        make = {"ours": _ours, "theirs": _theirs}[framework]
-        turns.serve(lambda: make(step, images))
+        if framework == "ours":
+            turns.serve(lambda: _ours(step, images))
+        else:
+            turns.serve(lambda: _theirs(step, images, args.peer))
         return
-    rows = [measure(step, args.batch_size, args.num_steps) for step in STEPS]
+    rows = [measure(step, args) for step in PEERS[args.peer]]
     origin = {
         **timing.origin(args.device),
         **SIZES,
+        "peer": args.peer,
         "batch_size": args.batch_size,
         "num_steps": args.num_steps,
     }
@@ -53,11 +60,12 @@ def main() -> None:
         timing.write_json(args.out, {**origin, "rows": rows})
 
 
-def measure(step: str, batch_size: int, num_steps: int) -> dict:
+def measure(step: str, args: argparse.Namespace) -> dict:
     """Of one kind of step: both frameworks' times and memory, and their ratios."""
-    command = [sys.executable, __file__, f"--batch_size={batch_size}", "--worker"]
+    options = [f"--batch_size={args.batch_size}", f"--peer={args.peer}"]
+    command = [sys.executable, __file__, *options, "--worker"]
     commands = {name: [*command, name, step] for name in turns.FRAMEWORKS}
-    return {"step": step, **turns.compare(commands, num_steps)}
+    return {"step": step, **turns.compare(commands, args.num_steps)}
 
 
 def _ours(step: str, images):
@@ -84,13 +92,17 @@ def _ours(step: str, images):
     return take, base
 
 
-def _theirs(step: str, images):
+def _theirs(step: str, images, peer: str):
     """`(step(), resident MiB after the imports)`."""
     import torch
     from peers import torch_vqgan
 
+    if peer == "diffusers":
+        from peers import diffusers_vqmodel as module
+    else:
+        module = torch_vqgan
     base = turns.resident()
-    model = torch_vqgan.Autoencoder(torch_vqgan.Sizes(**SIZES))
+    model = module.Autoencoder(torch_vqgan.Sizes(**SIZES))
     update = (
         torch_vqgan.VaeStep(model)
         if step == "vae"

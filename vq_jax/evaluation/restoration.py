@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,20 +14,16 @@ from vq_jax import sharding
 from vq_jax.config import ranges
 from vq_jax.data import degraded_batches
 from vq_jax.data.degradations.degradation import Degradation
-from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.evaluation.base import Evaluation, Report, Subject
+from vq_jax.evaluation.image_distances import ImageDistances
 from vq_jax.inference.load import SavedTokenizer
 from vq_jax.inference.restoration import Models, most_likely, restore
 from vq_jax.metrics import accumulate
 from vq_jax.metrics.joined import joined, prefixed
-from vq_jax.metrics.lpips import lpips
-from vq_jax.metrics.ssim import WINDOW_SIZE
-from vq_jax.models.perceptual.lpips import NETS
 from vq_jax.models.priors.base import TOKENIZER
 from vq_jax.ops import cross_entropy
 from vq_jax.ops import images as image_ops
-from vq_jax.pretrained.lpips import lpips_nets
 from vq_jax.typing import Variables
 
 
@@ -94,50 +90,17 @@ class RestorationEvaluation(Evaluation):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Restoration(RestorationEvaluation):
-    """Distance of restored images from the clean ones over a split.
+class Restoration(ImageDistances, RestorationEvaluation):
+    """Distances of restored images from the clean ones over a split.
 
-    Every image counts once, and is degraded alike whenever it is evaluated. psnr, ssim,
-    l1, l2 and lpips_NET as of reconstructions; the same but l1 and l2 of what the
-    restorer is given, as degraded_psnr, …; cross_entropy (of the clean image's codes,
-    nats a token), code_accuracy; usage and perplexity of the predicted codes.
-
-    Attributes:
-        batch_size: images of a global batch.
-        max_images: only so many of the split; 0 is all of them.
-        lpips: networks that LPIPS is computed with, of "alexnet" and "vgg16".
+    An image is degraded alike whenever it is evaluated. Beside the distances: the same
+    but l1 and l2 of what the restorer is given, as degraded_psnr, …; cross_entropy (of
+    the clean image's codes, nats a token), code_accuracy; usage and perplexity of the
+    predicted codes.
     """
 
-    batch_size: ranges.Count = 64
-    max_images: ranges.Natural = 0
-    lpips: tuple[Literal[tuple(NETS)], ...] = ()
-
-    def __post_init__(self):
-        sharding.check_batch_size(
-            self.batch_size, self.subject.mesh, f"{self.where}.batch_size"
-        )
-        if self.subject.data.image_size < WINDOW_SIZE:
-            raise InputError(
-                f"config.data.image_size={self.subject.data.image_size} is too small "
-                f"for {self.where}: SSIM has a window of {WINDOW_SIZE}. Train on "
-                "larger images, or leave that section out of the configuration."
-            )
-
-    @property
-    def nets(self):
-        return {**super().nets, **lpips_nets(self.lpips)}
-
-    def __call__(self, variables: Variables, nets: Mapping[str, Any]) -> Report:
-        batches = self.subject.batches(self.batch_size, limit=self.max_images or None)
-        nets = {net: nets[net] for net in self.nets}
-        sums = accumulate.merge_all(
-            self._sums(variables, batch, nets) for batch in batches
-        )
-        return Report(sums.compute())
-
     @functools.cached_property
-    def _sums(self) -> Callable:
-        """Sums over a batch: (variables, batch, nets) -> MetricSums, compiled."""
+    def sums(self) -> Callable:
         models = self.subject.models
 
         def sums(variables, batch, nets):
@@ -151,7 +114,7 @@ class Restoration(RestorationEvaluation):
             )
             return accumulate.masked_sums(
                 joined(
-                    self._distances(nets, recon, images),
+                    self.distances(nets, recon, images),
                     prefixed("degraded_", self._given(nets, degraded, images)),
                     _code_metrics(
                         output.logits, indices, models.targets(tokenizer, images)[0]
@@ -164,15 +127,8 @@ class Restoration(RestorationEvaluation):
 
         return self.subject.compile(sums)
 
-    def _distances(self, nets, recon, images):
-        of_lpips = {net: nets[net] for net in self.lpips}
-        return {
-            **accumulate.image_metrics(recon, images),
-            **lpips(of_lpips, recon, images),
-        }
-
     def _given(self, nets, degraded, images):
-        found = self._distances(nets, degraded, images)
+        found = self.distances(nets, degraded, images)
         return {name: x for name, x in found.items() if name not in ("l1", "l2")}
 
 

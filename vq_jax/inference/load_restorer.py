@@ -1,7 +1,6 @@
 """A trained restorer, and the tokenizer whose codes it predicts, from its workdir."""
 
 import dataclasses
-import functools
 from typing import Annotated, NamedTuple, TypedDict
 
 import jax
@@ -13,13 +12,12 @@ from vq_jax.config import ranges
 from vq_jax.data.degradations.degradation import Degradation
 from vq_jax.data.degradations.presets import degradation
 from vq_jax.errors import InputError
-from vq_jax.inference.load import SavedTokenizer, load_variables, open_tokenizer
+from vq_jax.inference.load import SavedTokenizer
+from vq_jax.inference.load_on_codes import SavedOnCodes, open_on_codes
 from vq_jax.inference.restoration import Models
 from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.build import build_restorer
-from vq_jax.models.priors.base import TOKENIZER
 from vq_jax.models.restorer import Restorer
-from vq_jax.workdirs import checkpoint
 
 
 class DegradationFields(TypedDict):
@@ -108,42 +106,23 @@ def initial_params(
     return models.init(key, tokenizer.zeros(), images)["params"]
 
 
-@dataclasses.dataclass(frozen=True)
-class SavedRestorer:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SavedRestorer(SavedOnCodes):
     """The restorer of a run's latest checkpoint.
 
     Attributes:
-        workdir: folder of the run.
         models: the restorer and its tokenizer.
-        tokenizer: the one that it was trained with.
-        config: the configuration of the run.
-        step: that of the checkpoint.
     """
 
-    workdir: epath.Path
     models: Models
-    tokenizer: SavedTokenizer
-    config: ConfigDict
-    step: int
 
     @property
     def degradations(self) -> Degradations:
         """What the run did to its images."""
         return open_degradations(self.config)
 
-    @functools.cached_property
-    def params(self) -> dict:
-        """The parameters for inference, averaged where there are any; read once."""
-        init = functools.partial(
-            initial_params, self.models, self.tokenizer, self.config.data
-        )
-        return load_variables(
-            self.workdir,
-            self.step,
-            {"params": jax.eval_shape(init, jax.random.key(0))},
-            averaged=self.config.ema_decay > 0,
-            place=jax.sharding.SingleDeviceSharding(jax.local_devices()[0]),
-        )["params"]
+    def init(self, key):
+        return initial_params(self.models, self.tokenizer, self.config.data, key)
 
 
 def open_restorer(
@@ -160,13 +139,13 @@ def open_restorer(
         InputError: there is no checkpoint, it holds no restorer, or the tokenizer is
             not there or another one than that of the training.
     """
-    config, step = checkpoint.load_config(workdir)
-    if "restorer" not in config:
-        raise InputError(
-            f"{workdir} is a run of config.task={config.task!r}, which trains no "
-            "restorer; name the workdir of one, as configs/restore_photos.py trains it."
-        )
-    saved = open_tokenizer(config.tokenizer if tokenizer is None else str(tokenizer))
-    checkpoint.check_origin(workdir, step, {TOKENIZER: saved.digest})
-    models = build_models(config, saved)
-    return SavedRestorer(epath.Path(workdir), models, saved, config, step)
+    found = open_on_codes(
+        workdir,
+        tokenizer,
+        section="restorer",
+        otherwise="trains no restorer; name the workdir of one, as "
+        "configs/restore_photos.py trains it.",
+    )
+    return SavedRestorer(
+        models=build_models(found["config"], found["tokenizer"]), **found
+    )
