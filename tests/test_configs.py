@@ -30,9 +30,13 @@ ON_CODES = [*PRIORS, *RESTORERS]
 AUTOENCODERS = [name for name in NAMES if name not in ON_CODES]
 
 
+# Experiments that go on from another, and that one.
+ORIGINS = {"vqgan_photos_f8": "vqvae_photos_f8"}
+
+
 @pytest.fixture
 def experiment(tmp_path):
-    """`experiment(name, variant)`: its configuration, with a tokenizer if need be."""
+    """`experiment(name, variant)`: its configuration, with another run if need be."""
 
     def made(name, variant="", write_tokenizer=describe_run):
         config = config_of(name, variant)
@@ -40,6 +44,10 @@ def experiment(tmp_path):
             workdir = tmp_path / "tokenizer"
             write_tokenizer(tokenizer_of(name, variant), workdir)
             config.tokenizer = str(workdir)
+        if name in ORIGINS:
+            workdir = tmp_path / "origin"
+            write_tokenizer(config_of(ORIGINS[name], variant), workdir)
+            config.init_from = str(workdir)
         return config
 
     return made
@@ -101,11 +109,13 @@ def test_the_smoke_variant_takes_two_steps(name, experiment, tmp_path):
 
 
 @pytest.mark.parametrize("variant", restore_photos.VARIANTS)
-def test_every_damage_is_a_variant_that_builds(variant, experiment):
-    config = config_of("restore_photos", variant)
-    config.tokenizer = experiment("restore_photos").tokenizer
+@pytest.mark.parametrize("fused", ["", ",fused", ",fused,smoke"])
+def test_every_damage_is_a_variant_that_builds(variant, fused, experiment):
+    config = config_of("restore_photos", variant + fused)
+    small = "smoke" if "smoke" in fused else ""
+    config.tokenizer = experiment("restore_photos", small).tokenizer
     assert config.degradation.train == variant
-    setup.prepare(config)
+    assert bool(setup.prepare(config).task.models.restorer.fuse_levels) == bool(fused)
 
 
 @pytest.mark.parametrize("name", ON_CODES)

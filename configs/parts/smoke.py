@@ -59,6 +59,7 @@ def shrink(config: ConfigDict) -> None:
         _shrink_prior(config)
     elif "restorer" in config:
         _update([config.restorer], SMALL_TRANSFORMER)
+        drop_perceptual(config)
     else:
         _shrink_autoencoder(config)
     if "discriminator" in config:
