@@ -29,6 +29,7 @@ DATA = {
     "crop": "center",
     "flip": False,
     "color_prob": 0.0,
+    "exclude_labels": (),
     "white_point": 0.0,
     "on_error": "raise",
     "num_threads": 2,
