@@ -139,8 +139,7 @@ class AnomalyDetector:
         codes = self.sampler.tokenizer.encode(self._grown(images))
         nats = np.zeros(codes.shape, np.float32)
         for index, owned in self._windows(codes.shape[1:]):
-            found = self.sampler.token_nats(codes[:, *index])
-            nats[:, *index] = np.where(owned, found, nats[:, *index])
+            nats[:, *index] += owned * self.sampler.token_nats(codes[:, *index])
         return codes, nats
 
     def detect(self, images: Images) -> AnomalyMaps:
@@ -198,6 +197,10 @@ class AnomalyDetector:
         return height, width
 
     def _grown(self, images: Images) -> Images:
+        if np.ndim(images) != 4:
+            raise InputError(
+                f"images are of shape {np.shape(images)}; give uint8 [n, h, w, c]."
+            )
         size = self._grown_size(images.shape[1:3])
         missing = [
             (0, side - own) for side, own in zip(size, images.shape[1:3], strict=True)

@@ -100,7 +100,7 @@ def _check_images(args, data) -> None:
     out = epath.Path(args.out)
     next(image_files.each(args.images, data, lambda name: out / f"{name}.png"))
     if args.normal:
-        next(image_files.each(args.normal, data, epath.Path))
+        next(_given(args.normal, data))
 
 
 def _detector(args, saved, console):
@@ -140,8 +140,14 @@ def _normal(spec: str | None, data) -> Iterator[np.ndarray]:
             if batch["mask"][0]:
                 yield batch["image"][0]
         return
-    for _, read in image_files.each(spec, data, epath.Path):
+    for _, read in _given(spec, data):
         yield read()
+
+
+def _given(spec: str, data) -> Iterator:
+    """Images that nothing is written for."""
+    numbers = itertools.count()
+    return image_files.each(spec, data, lambda _: epath.Path(f"{next(numbers)}"))
 
 
 def _through(detector, scores: dict, picture: Picture) -> Picture:

@@ -94,7 +94,7 @@ def average_precision(
 def image_intervals(
     scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"], *, seed: int = 0
 ) -> dict[str, tuple[float, float, float]]:
-    """ "auroc" and "auprc" of images -> value and ends of its 95 % interval.
+    """Value and ends of the 95 % interval of each area: "auroc" and "auprc" of images.
 
     Positives and negatives are drawn anew, as many of each: precision depends on their
     shares.
