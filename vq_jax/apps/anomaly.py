@@ -196,7 +196,7 @@ class AnomalyDetector:
         height, width = (max(least, -(-side // stride) * stride) for side in size[:2])
         return height, width
 
-    def _grown(self, images: Images) -> Images:
+    def _grown(self, images: Images) -> UInt8[np.ndarray, "n h2 w2 c"]:
         if np.ndim(images) != 4:
             raise InputError(
                 f"images are of shape {np.shape(images)}; give uint8 [n, h, w, c]."
