@@ -17,6 +17,7 @@ def photos() -> dict:
         "crop": "random",  # random | random_resized | center
         "flip": True,
         "color_prob": 0.0,  # fraction of crops that get random colours
+        "exclude_labels": (),  # classes whose images are in no split, by number
         "white_point": 0.0,  # of grey above 8 bits, as 4095; 0: as the file's bits say
         "on_error": "raise",  # or skip: leave out broken images, and count them
         "num_threads": 4,

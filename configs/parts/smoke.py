@@ -51,6 +51,7 @@ def shrink(config: ConfigDict) -> None:
     config.log_every = 5
     config.data.image_size = min(config.data.image_size, 32)
     config.data.update(source="photos", train_split="train", eval_split="test")
+    config.data.exclude_labels = ()  # the photographs have none
     config.optim.update(warmup_steps=min(config.optim.warmup_steps, 5), accumulation=1)
     _update(config.evaluations.values(), SMALL_EVALUATION)
     config.checkpoint.update(every=10, keep=2)

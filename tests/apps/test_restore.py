@@ -7,7 +7,8 @@ from rich.console import Console
 
 from configs.parts.restoration import restoration_defaults
 from vq_jax import InputError
-from vq_jax.apps.restore import ImageRestorer, windows
+from vq_jax.apps.restore import ImageRestorer
+from vq_jax.apps.windows import windows
 from vq_jax.data.degradations.degradation import enlarge
 from vq_jax.inference.load_restorer import open_restorer
 from vq_jax.inference.restoration import restore

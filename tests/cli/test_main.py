@@ -20,6 +20,7 @@ REQUIRED = {
     "compress": ("--workdir", "--images", "--out"),
     "decompress": ("--workdir", "--files", "--out"),
     "inpaint": ("--workdir", "--image", "--mask", "--out"),
+    "detect": ("--workdir", "--images", "--out"),
     "tokenize": ("--workdir", "--out"),
     "plan": ("--config",),
     "compare": ("--workdir", "--configs"),

@@ -17,6 +17,7 @@ DEFAULTS = {
     "crop": "random",
     "flip": True,
     "color_prob": 0.0,
+    "exclude_labels": (),
     "white_point": 0.0,
     "on_error": "raise",
     "num_threads": 2,

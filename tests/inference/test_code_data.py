@@ -29,6 +29,7 @@ DATA = {
     "crop": "center",
     "flip": False,
     "color_prob": 0.0,
+    "exclude_labels": (),
     "white_point": 0.0,
     "on_error": "raise",
     "num_threads": 2,
@@ -154,6 +155,7 @@ def test_saved_codes_say_what_they_are(codes, tokenizer):
         ("codebook_size", "codebook_size is 999, and .* stands for 16"),
         ("split", "split is dev, and .* stands for test"),
         ("source", "config.data.source is idx:x, and .* stands for folder:"),
+        ("exclude_labels", r"exclude_labels is \[1\], and .* stands for \[\]"),
         ("classes", r"have other classes: \['cats', 'dogs'\] …, 2, and \['a"),
     ],
 )
@@ -174,6 +176,7 @@ def test_other_codes_are_refused(codes, tokenizer, tmp_path, harm, message):
     elif not harm.startswith("no "):
         values = {"digest": "abc", "codebook_size": 999, "split": "dev"}
         values |= {"source": "idx:x", "classes": ["a", "b"]}
+        values |= {"exclude_labels": [1]}
         card = json.loads((test / "codes.json").read_text())
         card[harm] = values[harm]
         (test / "codes.json").write_text(json.dumps(card))

@@ -140,6 +140,31 @@ def test_log_prob_of_images_is_that_of_their_codes(sampler):
     assert (found > -3 * 16 * math.log(size)).all()
 
 
+def test_nats_of_codes_add_up_to_log_prob_in_any_batch(workdirs, sampler):
+    images = tiny.images(6)
+    nats = sampler.token_nats(images, "coat")
+    assert nats.shape == (6, 4, 4, *nats.shape[3:])
+    total = nats.reshape(6, -1).sum(axis=1)
+    np.testing.assert_allclose(-total, sampler.log_prob(images, "coat"), rtol=1e-5)
+    assert sampler.token_nats(images[:0]).shape == (0, *nats.shape[1:])
+
+
+def test_codes_are_drawn_anew_where_asked_whatever_other_images_are(workdirs):
+    # Left to right, so that gaps are refused elsewhere.
+    sampler = Sampler.load(workdirs("autoregressive")[0], batch_size=4)
+    codes = sampler.sample_codes(3, "none", seed=1)
+    again = np.random.default_rng(0).random(codes.shape) < 0.5
+    found = sampler.redraw(codes, again, count=5, seed=7)
+    assert found.shape == (3, 5, *codes.shape[1:])
+    kept = np.broadcast_to(~again[:, None], found.shape)
+    np.testing.assert_array_equal(found[kept], codes[:, None].repeat(5, 1)[kept])
+    assert len(np.unique(found[0], axis=0)) > 1
+    alone = sampler.redraw(codes[2:], again[2:], count=2, seed=7)
+    np.testing.assert_array_equal(alone[0], found[2, :2])
+    other = sampler.redraw(codes, again, count=5, seed=8)
+    assert (other != found).any()
+
+
 def test_known_codes_are_kept(sampler):
     codes = sampler.sample_codes(6, seed=1)
     mask = np.zeros((4, 4), bool)

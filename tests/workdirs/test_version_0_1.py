@@ -106,6 +106,8 @@ def test_a_field_that_a_section_got_since_has_the_value_of_before():
     found = legacy.upgraded(config)
     assert found["adversarial"]["lecam_logits"] == "each"
     assert found["data"]["white_point"] == 0.0
+    del config["data"]["exclude_labels"]
+    assert legacy.upgraded(config)["data"]["exclude_labels"] == ()
     del config["profile"]
     assert legacy.upgraded(config)["profile"] == {"start": 10, "steps": 0}
     alone = vqvae_photos.get_config().to_dict()

@@ -10,7 +10,6 @@ of the window whose middle is nearest. So there are no seams between decoded til
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +17,7 @@ from etils import epath
 from jaxtyping import Int, UInt8
 
 from vq_jax import compiler
+from vq_jax.apps.windows import windows
 from vq_jax.config.checks import check_range
 from vq_jax.data.degradations.degradation import enlarge
 from vq_jax.errors import InputError
@@ -159,33 +159,3 @@ class ImageRestorer:
             return image_ops.to_uint8(models.decode(*arguments))
 
         return compiler.jit(decode)
-
-
-class Windows(NamedTuple):
-    """Windows over an axis.
-
-    Attributes:
-        starts: where each begins.
-        owners: of each position, the number of the window whose middle is nearest.
-    """
-
-    starts: Int[np.ndarray, "n"]
-    owners: Int[np.ndarray, "length"]
-
-
-def windows(length: int, side: int) -> Windows:
-    """Windows of `side` positions over an axis of `length`, evenly spread.
-
-    Neighbours share half of a window or more. Of two that are as near, the first owns a
-    position.
-
-    Args:
-        length: `side` or more.
-        side: positions of a window.
-    """
-    step = max(1, side // 2)
-    count = -(-(length - side) // step) + 1
-    starts = np.round(np.linspace(0, length - side, count)).astype(int)
-    middles = starts + (side - 1) / 2
-    owners = np.abs(np.arange(length)[:, None] - middles[None]).argmin(axis=1)
-    return Windows(starts, owners)

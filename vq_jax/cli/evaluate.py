@@ -89,6 +89,7 @@ def _apply_flags(config, args) -> str:
     name = _file_name(data.eval_split)
     if args.data and args.data != data.source:
         data.source = args.data
+        data.exclude_labels = ()  # they number the classes of the run's source
         name = f"{_slug(args.data)}_{name}"
         for section in config.evaluations.values():
             # The other source need not have the split that the run learnt from.

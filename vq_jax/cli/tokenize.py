@@ -83,6 +83,8 @@ def _tokenize(args) -> None:
         data.source = f"folder:{args.images}"
     elif args.data:
         data.source = args.data
+    if args.images or args.data:
+        data.exclude_labels = ()  # they number the classes of the run's source
     data.crop = args.crop or data.crop
     arguments.apply_data_flags(data, args)
     fit = Fit(args.fit or ("whole" if args.images else "crop"), data, tokenizer.stride)

@@ -16,6 +16,7 @@ from vq_jax.config.fields import check_section
 from vq_jax.data import ahead, batches, transforms
 from vq_jax.data.records import ON_ERROR, ChosenRecords, Records
 from vq_jax.data.sources import Record, open_source
+from vq_jax.data.sources.exclusion import without_classes
 from vq_jax.data.transforms import eval_transform, train_transform
 from vq_jax.errors import InputError
 
@@ -31,6 +32,7 @@ class DataFields(TypedDict):
         data_dir: root of TFDS data sets; "" is the default of TFDS.
         image_size, channels, resize, kernel, crop, flip, color_prob: see
             `transforms.TrainTransform`.
+        exclude_labels: numbers of classes whose images are in no split.
         white_point: of deep grey images, see `decode.decode_image`.
         on_error: see `records.Records`.
         num_threads: that decode images, in a process.
@@ -49,6 +51,7 @@ class DataFields(TypedDict):
     crop: Literal[transforms.CROPS]
     flip: bool
     color_prob: ranges.Fraction
+    exclude_labels: tuple[int, ...]
     white_point: Annotated[float, ranges.Range(0.0, 2.0**32)]
     on_error: Literal[ON_ERROR]
     num_threads: Annotated[int, ranges.Range(0, 2**10)]
@@ -74,6 +77,7 @@ def open_records(
         skip_unreadable=data_config.on_error == "skip",
         random_crops=random_crops,
     )
+    source = without_classes(source, data_config.exclude_labels)
     return Records(source, data_config.on_error)
 
 

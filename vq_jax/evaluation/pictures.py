@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from etils import epath
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 GAP = 2  # white pixels between pictures
@@ -64,6 +64,12 @@ def write_png(path: epath.PathLike, image: UInt8[np.ndarray, "h w c"]) -> epath.
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def heat(values: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Black at 0, red at 1/3, yellow at 2/3 and white from 1 on."""
+    thirds = np.clip(values, 0.0, 1.0)[..., None] * 3 - np.arange(3)
+    return np.rint(255 * np.clip(thirds, 0.0, 1.0)).astype(np.uint8)
 
 
 def to_rgb(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w 3"]:

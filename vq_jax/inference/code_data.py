@@ -227,6 +227,11 @@ def _open_codes(
         ("the shape of tokens", source.token_shapes, [layout.shape]),
         ("split", source.card.get("split"), split),
         ("config.data.source", source.card.get("source"), data.source),
+        (
+            "config.data.exclude_labels",
+            source.card.get("exclude_labels", []),
+            [*data.exclude_labels],
+        ),
     ):
         if found != wanted:
             raise InputError(

@@ -23,7 +23,10 @@ def code_settings(
 ) -> dict:
     """What the codes depend on, for their card."""
     source, data = records.source, views.fit.data
+    # Where none is excluded, the card is what earlier versions wrote and go on from.
+    excluded = [*data.exclude_labels]
     return {
+        **({"exclude_labels": excluded} if excluded else {}),
         "codebook_size": tokenizer.model.quantizer.codebook_size,
         "classes": [*source.classes],
         "source": data.source,

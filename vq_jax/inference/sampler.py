@@ -8,7 +8,7 @@ from typing import Literal
 import jax
 import numpy as np
 from etils import epath
-from jaxtyping import Float, Int, Integer, UInt8
+from jaxtyping import Bool, Float, Int, Integer, UInt8
 from ml_collections import ConfigDict
 
 from vq_jax import compiler
@@ -20,7 +20,7 @@ from vq_jax.inference.known import KnownCodes, check_codes, checked_known, num_f
 from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
 from vq_jax.inference.load_prior import SavedPrior, open_prior
 from vq_jax.inference.tokenizer import Tokenizer
-from vq_jax.models.priors.base import TOKENIZER, Known, Prior
+from vq_jax.models.priors.base import NO_CLASS, TOKENIZER, Known, Prior
 from vq_jax.ops import row_keys
 from vq_jax.ops.sampling import Sampling
 
@@ -150,9 +150,13 @@ class Sampler:
         check_range(seed, 0, 2**32 - 1, where="seed")
         prior, sampling = self.settings(**settings)
         found = sample_labels(labels, count, self.prior, self._classes)
-        kept = None if known is None else checked_known(known, count, self.prior)
+        kept = None
+        if known is not None:
+            codes, mask = checked_known(known, count, self.prior)
+            kept = codes, mask, num_first(mask, self.prior.layout)
         draw = functools.partial(self._draw, prior=prior, sampling=sampling)
-        return self._batches(draw, found, jax.random.key(seed), kept)
+        numbers = np.arange(count, dtype=np.uint32)
+        return self._batches(draw, numbers, found, jax.random.key(seed), kept)
 
     def settings(self, **changes) -> tuple[Prior, Sampling]:
         """The prior and how codes are drawn from it, with these changes.
@@ -200,6 +204,71 @@ class Sampler:
             InputError: images or codes of another size, or a label that the prior does
                 not have.
         """
+        return self._judged(self._log_prob, images, labels).astype(np.float64)
+
+    def token_nats(
+        self,
+        images: np.ndarray,
+        labels: Wanted = None,
+    ) -> Float[np.ndarray, "n *tokens"]:
+        """-log p of each code given those that the prior predicts it from, float32.
+
+        Where `likelihood` is "exact" these are the codes before it, and the nats of an
+        image add up to `-log_prob`. MaskGIT's are given all other codes but a few, and
+        add up to no likelihood. The arguments are those of `log_prob`.
+
+        Raises:
+            InputError: as `log_prob`; or the prior is of a family that has none.
+        """
+        family = type(self.prior)
+        if family.token_nats is Prior.token_nats:
+            raise InputError(
+                f"{family.__name__} has no likelihood of single codes (token_nats); "
+                "name a prior of another family, as autoregressive or maskgit."
+            )
+        return self._judged(self._token_nats, images, labels)
+
+    def redraw(
+        self,
+        codes: Integer[np.ndarray, "n *tokens"],
+        again: Bool[np.ndarray, "n *tokens"],
+        *,
+        count: int = 1,
+        seed: int = 0,
+        **settings,
+    ) -> Int[np.ndarray, "n count *tokens"]:
+        """Codes of images with those drawn anew where `again` is True, int32.
+
+        A prior that keeps any known codes draws them given all others. One that draws
+        in the order of the sequence draws them given the codes before, some of which
+        may be new, and leaves those behind as they are, however unlikely that makes
+        them: this is no conditional law, so `sample` refuses it. Labels are not given.
+
+        Sample i of an image has the key `fold_in(key(seed), i)`, whatever the other
+        images are.
+
+        Raises:
+            InputError: as `sample_codes`.
+        """
+        check_codes(codes, self.prior.layout, "codes")
+        check_range(count, 1, where="num")
+        check_range(seed, 0, 2**32 - 1, where="seed")
+        prior, sampling = self.settings(**settings)
+        # No prefix, which would be another program for every mask.
+        known = codes.astype(np.int32).repeat(count, 0), ~again.repeat(count, 0), 0
+        batches = self._batches(
+            functools.partial(self._draw, prior=prior, sampling=sampling),
+            np.tile(np.arange(count, dtype=np.uint32), len(codes)),
+            np.full(len(codes) * count, NO_CLASS, np.int32),
+            jax.random.key(seed),
+            known,
+        )
+        empty = np.zeros((0, *prior.layout.shape), np.int32)
+        drawn = np.concatenate([empty, *(codes for codes, _ in batches)])
+        return drawn.reshape(-1, count, *drawn.shape[1:])
+
+    def _judged(self, judge: Callable, images: np.ndarray, labels: Wanted):
+        """What `judge(variables, codes, labels)` returns of all images, by batches."""
         codes = self._codes(np.asarray(images))
         labels = NONE if labels is None else labels
         if isinstance(labels, int | str | np.integer):
@@ -207,16 +276,17 @@ class Sampler:
         if len(labels) != len(codes):
             raise InputError(f"labels are {len(labels)} and images {len(codes)}.")
         labels = each_label(labels, self.prior, self._classes)
-        found = [np.zeros(0)]
-        for start in range(0, len(codes), self.batch_size):
+        found = []
+        # One batch of no image, too, so that the result has its axes.
+        for start in range(0, max(1, len(codes)), self.batch_size):
             rows = slice(start, start + self.batch_size)
             missing = self.batch_size - len(codes[rows])
-            nats = self._log_prob(
+            nats = judge(
                 self._variables,
                 _padded(codes[rows], missing),
                 _padded(labels[rows], missing),
             )
-            found.append(np.asarray(nats, np.float64)[: len(codes[rows])])
+            found.append(np.asarray(nats)[: len(codes[rows])])
         return np.concatenate(found)
 
     @functools.cached_property
@@ -224,19 +294,19 @@ class Sampler:
         """What an entropy coder of this prior's codes codes with."""
         return CodeFrequencies(self.prior, self._variables)
 
-    def _batches(self, draw, labels, key, known) -> Iterator:
-        prefix = 0 if known is None else num_first(known[1], self.prior.layout)
+    def _batches(self, draw, numbers, labels, key, known) -> Iterator:
+        """Draws rows of these numbers; known are codes, their mask and its prefix."""
         for start in range(0, len(labels), self.batch_size):
             rows = slice(start, start + self.batch_size)
             missing = self.batch_size - len(labels[rows])
             part = None
             if known is not None:
-                codes, mask = (_padded(array[rows], missing) for array in known)
-                part = Known(codes, mask, prefix)
+                codes, mask = (_padded(array[rows], missing) for array in known[:2])
+                part = Known(codes, mask, known[2])
             codes = draw(
                 self._variables,
                 key,
-                np.arange(start, start + self.batch_size, dtype=np.uint32),
+                _padded(numbers[rows], missing),
                 _padded(labels[rows], missing),
                 part,
             )
@@ -255,6 +325,10 @@ class Sampler:
     @functools.cached_property
     def _log_prob(self) -> Callable:
         return compiler.jit(functools.partial(self.prior.apply, method="log_prob"))
+
+    @functools.cached_property
+    def _token_nats(self) -> Callable:
+        return compiler.jit(functools.partial(self.prior.apply, method="token_nats"))
 
     def _codes(self, images: np.ndarray) -> np.ndarray:
         if images.dtype == np.uint8:

@@ -66,8 +66,10 @@ class TokenLayout:
             sequence = sequence.reshape(len(sequence), levels, -1).swapaxes(1, 2)
         return sequence.reshape(len(sequence), *self.shape)
 
-    def to_grids(self, codes: Codes) -> list[Shaped[Array, "b _ _"]]:
-        """The codes of each level on its grid."""
+    def to_grids(
+        self, codes: Shaped[Array, "b *tokens"]
+    ) -> list[Shaped[Array, "b _ _"]]:
+        """The codes of each level on its grid, or other arrays of the same axes."""
         sequence, grids, first = self.to_sequence(codes), [], 0
         for height, width in self.grids:
             part = sequence[:, first : first + height * width]
@@ -75,7 +77,9 @@ class TokenLayout:
             first += height * width
         return grids
 
-    def from_grids(self, grids: list[Shaped[Array, "b _ _"]]) -> Codes:
+    def from_grids(
+        self, grids: list[Shaped[Array, "b _ _"]]
+    ) -> Shaped[Array, "b *tokens"]:
         """The inverse of `to_grids`."""
         rows = [grid.reshape(len(grid), -1) for grid in grids]
         return self.from_sequence(jnp.concatenate(rows, axis=1))

@@ -13,6 +13,7 @@ HELD_OUT = (
     "data.source",
     "data.eval_split",
     "data.data_dir",
+    "data.exclude_labels",
     "data.image_size",
     "data.channels",
     "data.resize",

@@ -19,7 +19,7 @@ ADDED_SECTIONS = {"profile": {"start": 10, "steps": 0}}
 # and fields: section -> its fields, where a run has the section.
 ADDED_SINCE = {
     "adversarial": {"lecam_logits": "each"},
-    "data": {"white_point": 0.0},
+    "data": {"white_point": 0.0, "exclude_labels": ()},
     "restorer": {"fuse_levels": ()},
 }
 

@@ -113,6 +113,27 @@ def test_probabilities_of_all_codes_add_up_to_one(case, layout):
 
 
 @pytest.mark.parametrize(("case", "layout"), EXACT)
+def test_nats_of_a_code_are_those_given_the_codes_before(case, layout):
+    prior, variables = _random(case, layout)
+    codes = priors.all_codes(prior.layout)
+    labels = np.ones(len(codes), np.int32)
+    apply = jax.jit(functools.partial(prior.apply, method="token_nats"))
+    nats = apply(variables, codes, labels)
+    assert nats.dtype == jnp.float32
+    found = np.asarray(prior.layout.to_sequence(nats))
+    law = np.exp(np.asarray(_log_prob(prior, variables, codes, labels), "f8"))
+    sequence = np.asarray(prior.layout.to_sequence(jnp.asarray(codes)))
+    before = np.ones(len(codes))
+    for token in range(prior.layout.num_tokens):
+        # p of a prefix is the sum over all images that begin with it.
+        _, prefix = np.unique(sequence[:, : token + 1], axis=0, return_inverse=True)
+        own = np.bincount(prefix.ravel(), weights=law)[prefix.ravel()]
+        np.testing.assert_allclose(np.exp(-found[:, token]), own / before, atol=2e-5)
+        before = own
+    np.testing.assert_allclose(-found.sum(axis=1), np.log(law), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("case", "layout"), EXACT)
 def test_samples_follow_the_law_of_log_prob(case, layout):
     prior, variables = _random(case, layout)
     codes = priors.all_codes(prior.layout)

@@ -82,6 +82,30 @@ def _conditionals(sampling=PLAIN):
     return {tuple(mask): found[i].astype(np.float64) for i, mask in enumerate(masks)}
 
 
+@pytest.mark.parametrize("layout", [grid_layout(2, 3, 3), levels_layout(1, 3, 2, 3)])
+def test_nats_of_a_code_are_those_given_all_others_but_its_group(layout):
+    prior, variables = _build(layout), _variables(layout)
+    codes = np.random.default_rng(0).integers(0, 3, (5, *layout.shape), dtype=np.int32)
+    labels = np.ones(5, np.int32)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def apply(method, codes):
+        return prior.apply(variables, codes, jnp.asarray(labels), method=method)
+
+    groups = prior.token_groups
+    np.testing.assert_array_equal(groups.sum(axis=0), 1)
+    assert [group.sum() for group in groups] == [4, 2]
+    sequence = np.asarray(layout.to_sequence(jnp.asarray(codes)))
+    expected = np.zeros(sequence.shape)
+    for token in range(6):
+        (group,) = groups[groups[:, token]]
+        logits = apply("_sequence_logits", np.where(group[None], 3, sequence))
+        nats = -np.asarray(jax.nn.log_softmax(logits))
+        expected[:, token] = nats[np.arange(5), token, sequence[:, token]]
+    found = layout.to_sequence(apply("token_nats", codes))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def _law_of_order(order, sampling=PLAIN):
     """Probabilities of all codes, drawn one by one in this order of tokens."""
     masked, total = [True] * 4, 0.0

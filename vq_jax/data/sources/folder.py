@@ -68,9 +68,12 @@ class FolderSource:
     def __getitem__(self, index: int) -> Record:
         path = self.root / self.files[index]
         image = decode_image(path, **self._decoding)
+        name = reading.printable(path)
+        return Record(image=image, label=self.label(index), name=name)
+
+    def label(self, index: int) -> int:
         folders = self.files[index].split("/")[self._depth : -1]
-        label = self._labels[folders[0]] if folders else -1
-        return Record(image=image, label=label, name=reading.printable(path))
+        return self._labels[folders[0]] if folders else -1
 
 
 @dataclasses.dataclass(frozen=True)

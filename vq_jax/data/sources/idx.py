@@ -73,9 +73,11 @@ class IdxSource:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Record:
-        label = -1 if self.labels is None else int(self.labels[index])
         name = f"{self.name}/{self.split}[{index}]"
-        return Record(image=self.images[index], label=label, name=name)
+        return Record(image=self.images[index], label=self.label(index), name=name)
+
+    def label(self, index: int) -> int:
+        return -1 if self.labels is None else int(self.labels[index])
 
 
 def read_idx(path: epath.PathLike, magic: int) -> UInt8[np.ndarray, "..."]:

@@ -127,6 +127,9 @@ class PhotosSource:
         image = image[top : top + self.image_size, left : left + self.image_size]
         return Record(image=image, label=-1, name=f"{name}[{top},{left}]")
 
+    def label(self, index: int) -> int:
+        return -1
+
 
 def _interleave(tiles: dict[str, list]) -> list[tuple[str, tuple[int, int] | None]]:
     """(name, corner): the first tile of each photograph, then the second, …"""

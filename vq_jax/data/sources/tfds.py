@@ -69,8 +69,14 @@ class TfdsSource:
         name = f"{self.name}/{self.split}[{index}]"
         record = self._read(index, name)
         image = self._decode(record["image"], name=name)
-        label = int(record["label"]) if self._has_label else -1
-        return Record(image=image, label=label, name=name)
+        return Record(image=image, label=self._label(record), name=name)
+
+    def label(self, index: int) -> int:
+        name = f"{self.name}/{self.split}[{index}]"
+        return self._label(self._read(index, name))
+
+    def _label(self, record: dict) -> int:
+        return int(record["label"]) if self._has_label else -1
 
     def _read(self, index: int, name: str) -> dict:
         try:

@@ -58,9 +58,13 @@ class Prior(nn.Module):
     A family adds
 
     * `loss(codes, labels) -> PriorOutput`, a training pass, which draws from STREAMS;
-    * `log_prob(codes, labels) -> float32 [b]`, nats of all codes of an image together.
-      It is deterministic, and that of a row does not depend on the other rows. Where
-      `likelihood` is "bound" it is a lower bound on the log-probability;
+    * `token_nats(codes, labels) -> float32 [b, *tokens]`, of each code -log p given
+      what it is predicted from. Where `likelihood` is "exact" these are the codes
+      before it, and the nats of an image add up to -log_prob;
+    * `log_prob(codes, labels) -> float32 [b]`, nats of all codes of an image together;
+      it follows from `token_nats` where that is exact. Both are deterministic, and that
+      of a row does not depend on the other rows. Where `likelihood` is "bound" it is a
+      lower bound on the log-probability;
     * `sample(keys, labels, sampling, known) -> codes`, all under `jax.jit` with static
       shapes: one program a batch size. A row depends on its own key alone.
 
@@ -107,8 +111,14 @@ class Prior(nn.Module):
     def loss(self, codes: Codes, labels: Int[Array, "b"]) -> PriorOutput:
         raise NotImplementedError
 
-    def log_prob(self, codes: Codes, labels: Int[Array, "b"]) -> Float[Array, "b"]:
+    def token_nats(
+        self, codes: Codes, labels: Int[Array, "b"]
+    ) -> Float[Array, "b *tokens"]:
         raise NotImplementedError
+
+    def log_prob(self, codes: Codes, labels: Int[Array, "b"]) -> Float[Array, "b"]:
+        nats = self.token_nats(codes, labels)
+        return -jnp.sum(self.layout.to_sequence(nats), axis=-1)
 
     def sample(
         self,

@@ -87,11 +87,12 @@ class CausalPrior(Prior):
         loss = jnp.mean(cross_entropy.token_nats(logits, targets))
         return PriorOutput(loss=loss, metrics={})
 
-    def log_prob(self, codes, labels):
+    def token_nats(self, codes, labels):
         order = self._sampling_order(jnp.zeros((len(labels), self._length), bool))
         targets = permuted(self.layout.to_sequence(codes), order)
         logits = self._predict(labels, targets, order, train=False)
-        return -jnp.sum(cross_entropy.token_nats(logits, targets), axis=-1)
+        nats = cross_entropy.token_nats(logits, targets)
+        return self.layout.from_sequence(unpermuted(nats, order))
 
     def logits(self, codes: Codes, labels: Int[Array, "b"]) -> Float[Array, "b t k"]:
         """Of each code of the sequence, given the class and all codes before it."""

@@ -28,13 +28,13 @@ class IndependentPrior(Prior):
 
     def loss(self, codes, labels):
         labels = self.with_dropped_classes(labels)
-        loss = -jnp.mean(self.log_prob(codes, labels)) / self.layout.num_tokens
+        loss = jnp.mean(self.token_nats(codes, labels))
         return PriorOutput(loss=loss, metrics={})
 
-    def log_prob(self, codes, labels):
+    def token_nats(self, codes, labels):
         logits = self.logits[self.class_rows(labels)]
         nats = cross_entropy.token_nats(logits, self.layout.to_sequence(codes))
-        return -jnp.sum(nats, axis=-1)
+        return self.layout.from_sequence(nats)
 
     def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
         logits = self.logits[self.class_rows(labels)]

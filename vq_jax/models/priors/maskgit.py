@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from vq_jax.config import ranges
 from vq_jax.models.layers.masked_transformer import MaskedTransformer
@@ -18,6 +18,9 @@ from vq_jax.ops import (
     unmasking,
 )
 from vq_jax.ops.sampling import Sampling, draw, guided
+
+TOKENS_A_PASS = 4
+"""Masked together by `token_nats`. With one it would take as many passes as tokens."""
 
 
 class MaskGitPrior(Prior):
@@ -34,6 +37,10 @@ class MaskGitPrior(Prior):
     same masks for every image. `sample` has this law with `order` "random", `num_steps`
     N and a `sampling` that changes nothing; with fewer steps tokens of a step are drawn
     independently.
+
+    `token_nats` is of each code given all others but those that are masked with it,
+    TOKENS_A_PASS of them that lie apart: a pseudo-likelihood, whose sum is neither
+    `log_prob` nor a bound.
 
     A step of `sample` draws codes for all masked tokens, and keeps some: as many as
     `sampling_schedule` says, which is of the tokens that are masked at first. Known
@@ -117,6 +124,29 @@ class MaskGitPrior(Prior):
                 "masked_fraction": jnp.mean(mask.astype(jnp.float32)),
             },
         )
+
+    def token_nats(self, codes, labels):
+        codes, predict = self.layout.to_sequence(codes), self._predictor(labels)
+
+        def add(nats, mask):
+            mask = jnp.broadcast_to(mask[None], codes.shape)
+            found = cross_entropy.token_nats(predict(self._masked(codes, mask)), codes)
+            return jnp.where(mask, found, nats), None
+
+        zeros = jnp.zeros(codes.shape, jnp.float32)
+        nats, _ = jax.lax.scan(add, zeros, jnp.asarray(self.token_groups))
+        return self.layout.from_sequence(nats)
+
+    @property
+    def token_groups(self) -> Bool[np.ndarray, "groups t"]:
+        """Which tokens `token_nats` masks together: each token once.
+
+        Neighbours in a Halton sequence lie apart on the grid.
+        """
+        order = unmasking.halton_sequence(self.layout.grids)
+        groups = np.zeros((-(-len(order) // TOKENS_A_PASS), len(order)), bool)
+        groups[np.arange(len(order)) // TOKENS_A_PASS, order] = True
+        return groups
 
     def log_prob(self, codes, labels):
         codes, predict = self.layout.to_sequence(codes), self._predictor(labels)

@@ -148,8 +148,8 @@ class NextScalePrior(Prior):
         last = jnp.mean(nats[:, -self._areas[-1] :])
         return PriorOutput(loss=jnp.mean(nats), metrics={"last_scale_loss": last})
 
-    def log_prob(self, codes, labels):
-        return -jnp.sum(self._nats(codes, labels, train=False), axis=-1)
+    def token_nats(self, codes, labels):
+        return self._nats(codes, labels, train=False)
 
     def sample(self, keys, labels, sampling: Sampling, known: Known | None = None):
         if sampling.is_guided:

@@ -81,9 +81,8 @@ class PixelCnnPrior(Prior):
                 metrics[f"level_{i}_loss"] = jnp.mean(level)
         return PriorOutput(loss=loss, metrics=metrics)
 
-    def log_prob(self, codes, labels):
-        nats = self._nats(codes, labels, train=False)
-        return -sum(jnp.sum(level, axis=(1, 2)) for level in nats)
+    def token_nats(self, codes, labels):
+        return self.layout.from_grids(self._nats(codes, labels, train=False))
 
     def logits(
         self, codes: Codes, labels: Int[Array, "b"], *, train: bool

@@ -1,0 +1,176 @@
+"""Scores images, and maps their pixels, by how unlike they are to normal ones.
+
+The prior and its tokenizer were trained on normal images. OUT/scores.json has, of each
+image, nats_per_pixel: -log p of its codes over height x width; and residual: how far it
+is, in levels of 255, from itself with the unlikely codes drawn anew. OUT/NAME.png shows
+the image, the map of the nats and that of the residual, from black over red and yellow
+to white: at twice the threshold, and at 128 levels.
+
+Codes are unlikely above a threshold: a quantile of the nats of codes of normal images
+that were not trained on, by default of the run's evaluation split. Images have any size
+and mode that reconstruct takes. Broken ones are left out and named, and the exit code
+is 2 then.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from etils import epath
+
+from vq_jax.cli import arguments, compiled_programs, each_image, exits, image_files
+from vq_jax.cli.each_image import Picture
+from vq_jax.errors import InputError
+
+FLAGS = {
+    **image_files.FLAGS,
+    r"config\.tokenizer": "--tokenizer",
+    r"\b(threshold|quantile|num|seed|num_normal)=": r"--\1=",
+}
+SCORES = "scores.json"
+WHITE_LEVELS = 128  # of the residual
+
+
+def main(argv: Sequence[str]) -> None:
+    """Writes scores and maps."""
+    parser = arguments.Parser("detect", __doc__)
+    text = "folder of a prior's training run, on normal images"
+    arguments.add_workdir(parser, text)
+    text = image_files.HELP
+    parser.add_argument("--images", type=arguments.path, required=True, help=text)
+    text = f"folder for {SCORES} and the PNG files"
+    parser.add_argument("--out", type=arguments.path, required=True, help=text)
+    text = "normal images that were not trained on; default: the run's eval_split"
+    parser.add_argument("--normal", type=arguments.path, help=text)
+    text = "so many of them set the threshold; default: 256"
+    parser.add_argument("--num_normal", type=int, default=256, help=text)
+    text = "of the nats of their codes, that is the threshold; default: 0.97"
+    parser.add_argument("--quantile", type=float, default=0.97, help=text)
+    text = "nats above which a code is drawn anew; then no normal images are read"
+    parser.add_argument("--threshold", type=float, help=text)
+    text = "samples of an image; default: 4"
+    parser.add_argument("--num", type=int, default=4, help=text)
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    arguments.add_tokenizer(parser)
+    args = parser.parse_args(argv[1:])
+    with exits.clear_errors(FLAGS):
+        compiled_programs.keep()
+        _detect(args)
+
+
+def _detect(args) -> None:
+    from vq_jax.inference.load_prior import open_prior
+    from vq_jax.training.jax_flags import GUARDS, check_flags
+    from vq_jax.workdirs.files import make_folder, write_json
+
+    check_flags(GUARDS, "detect")
+    saved = open_prior(args.workdir, args.tokenizer)
+    _check_images(args, saved.config.data)
+    out, console = make_folder(args.out, "--out"), exits.console()
+    detector = _detector(args, saved, console)
+    console.print(
+        f"codes of more than {detector.threshold:.3f} nats are drawn anew",
+        soft_wrap=True,
+    )
+    scores = {}
+
+    def through(picture: Picture) -> Picture:
+        return _through(detector, scores, picture)
+
+    try:
+        each_image.convert(
+            args.images, out, saved.config.data, through, compare=False, together=""
+        )
+    finally:  # broken images end in an error, after the others
+        if scores:
+            settings = {
+                "workdir": str(args.workdir),
+                "step": saved.step,
+                "threshold": detector.threshold,
+                "num_samples": detector.num_samples,
+                "seed": detector.seed,
+            }
+            path = write_json(out / SCORES, {**settings, "images": scores})
+            console.print(f"wrote {path} ({len(scores)} images)", soft_wrap=True)
+
+
+def _check_images(args, data) -> None:
+    """Raises InputError where there are none, before any work."""
+    out = epath.Path(args.out)
+    next(image_files.each(args.images, data, lambda name: out / f"{name}.png"))
+    if args.normal:
+        next(_given(args.normal, data))
+
+
+def _detector(args, saved, console):
+    """One of the threshold that is given, or that normal images have."""
+    from vq_jax.apps.anomaly import AnomalyDetector
+    from vq_jax.config.checks import check_range
+    from vq_jax.inference.sampler import Sampler
+
+    check_range(args.quantile, 0.0, 0.999_999, where="quantile")
+    check_range(args.num_normal, 1, where="num_normal")
+    check_range(args.num, 1, where="num")
+    sampler = Sampler(saved, batch_size=args.num)  # images come one by one
+    # Checked before anything is computed, whatever the threshold will be.
+    given = 0.0 if args.threshold is None else args.threshold
+    detector = AnomalyDetector(sampler, given, args.num, args.seed)
+    if args.threshold is not None:
+        return detector
+    console.print(
+        f"calibrating on {args.normal or saved.config.data.eval_split}", soft_wrap=True
+    )
+    normal = itertools.islice(_normal(args.normal, saved.config.data), args.num_normal)
+    return AnomalyDetector.calibrated(
+        sampler,
+        (image[None] for image in normal),
+        quantile=args.quantile,
+        num_samples=args.num,
+        seed=args.seed,
+    )
+
+
+def _normal(spec: str | None, data) -> Iterator[np.ndarray]:
+    """uint8 [h, w, c] of a file, a folder or "photos"; or of the evaluation split."""
+    from vq_jax.data import pipeline
+
+    if spec is None:
+        for batch in pipeline.eval_batches(data, data.eval_split, batch_size=1):
+            if batch["mask"][0]:
+                yield batch["image"][0]
+        return
+    for _, read in _given(spec, data):
+        yield read()
+
+
+def _given(spec: str, data) -> Iterator:
+    """Images that nothing is written for."""
+    numbers = itertools.count()
+    return image_files.each(spec, data, lambda _: epath.Path(f"{next(numbers)}"))
+
+
+def _through(detector, scores: dict, picture: Picture) -> Picture:
+    """The picture beside its maps, unless it or they are an error."""
+    from vq_jax.evaluation import pictures
+
+    if picture.error:
+        return picture
+    try:
+        found = detector.detect(picture.image[None])
+    except InputError as error:
+        return Picture(picture.name, error=error)
+    scores[picture.name] = {
+        "nats_per_pixel": float(found.nats_per_pixel[0]),
+        "residual": float(found.mean_residual[0]),
+        "redrawn": float(found.redrawn[0]),
+    }
+    white = 2 * max(detector.nats_scale, 1e-6)
+    shown = pictures.side_by_side(
+        pictures.to_rgb(picture.image[None])[0],
+        pictures.heat(found.nats[0] / white),
+        pictures.heat(found.residual[0] / WHITE_LEVELS),
+    )
+    text = "{nats_per_pixel:.4f} nats a pixel, residual {residual:.2f}, {redrawn:.1%}"
+    fitted = text.format(**scores[picture.name]) + " of codes drawn anew"
+    return dataclasses.replace(picture, result=shown, fitted=fitted)
