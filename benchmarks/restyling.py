@@ -39,12 +39,12 @@ from vq_jax.pretrained.lpips import load_lpips
 from vq_jax.reports import figures
 
 STYLES = ("immunohistochemistry", "brick")
-STRENGTHS = (0.25, 0.5, 1.0)
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 OF_OTHERS = (0.5, 1.0)  # of AdaIN and of pixels
 PIXEL_STEP = 0.05  # first step of Adam on pixels in [-1, 1]
 NUMBERS = ("style", "lpips", "edges")
 SHOWN = (
-    *("content", "style", "round trip", "codes 0.25", "codes 0.5", "codes 1"),
+    *("content", "style", "round trip", "codes 0.5", "codes 0.75", "codes 1"),
     *("AdaIN 1", "AdaIN 1, no codes", "Reinhard", "pixels 0.5"),
 )
 
@@ -78,7 +78,7 @@ def main() -> None:
     Console(width=100, highlight=False).print(table(rows))
     if args.pictures:
         figures.save(f"{args.pictures}/restyling_curve.png", curve(rows))
-        Image.fromarray(stack(shown)).save(f"{args.pictures}/restyling.jpg", quality=80)
+        Image.fromarray(stack(shown)).save(f"{args.pictures}/restyling.jpg", quality=75)
 
 
 def middle(image: np.ndarray, size: int) -> np.ndarray:

@@ -85,7 +85,7 @@ def test_the_gram_method_gets_the_flags_and_its_weights(restyled, monkeypatch):
     code, printed = restyled("--steps=7", "--step_size=0.2")
     assert code == 0, printed
     assert made.pop("say")
-    wanted = {"params": {"of": "vgg16"}, "steps": 7, "step_size": 0.2, "strength": 0.5}
+    wanted = {"params": {"of": "vgg16"}, "steps": 7, "step_size": 0.2, "strength": 0.75}
     assert made == wanted
     assert f"step {restyle.SAY_EVERY}: style 0.250" in printed
 

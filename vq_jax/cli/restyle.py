@@ -37,8 +37,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--style", type=arguments.path, required=True, help=text)
     text = "folder for the PNG files"
     parser.add_argument("--out", type=arguments.path, required=True, help=text)
-    text = "in [0, 1]: 0 is content alone, 1 style alone; default: 0.5"
-    parser.add_argument("--strength", type=float, default=0.5, help=text)
+    text = "in [0, 1]: 0 is content alone, 1 style alone; default: 0.75"
+    parser.add_argument("--strength", type=float, default=0.75, help=text)
     text = "gram or adain; default: gram"
     parser.add_argument("--method", default="gram", help=text)
     text = "of --method=gram; default: 60"

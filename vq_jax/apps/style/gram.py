@@ -82,10 +82,11 @@ class GramStyle(Restyler):
         self, padded: Image, style: Image, strength: float
     ) -> Int[np.ndarray, "1 *tokens"]:
         variables = self.tokenizer.variables
-        z_e = self._latents(variables, padded[None])
+        # bfloat16 would swallow the last steps, which are small.
+        z_e = self._latents(variables, padded[None]).astype(jnp.float32)
         # Adam's steps have one size however little style is asked for, and codes that
-        # were left do not all come back. With strength in it 0 is no special case.
-        scale = strength * self.step_size * jnp.std(z_e.astype(jnp.float32))
+        # were left do not all come back: small strengths would not stay near 0.
+        scale = strength * self.step_size * jnp.std(z_e)
         targets = self._targets(variables, self._params, style[None], z_e)
         state = self._optimizer.init(z_e)
         for number in range(self.steps):
@@ -128,8 +129,7 @@ class GramStyle(Restyler):
                 z_e, variables, params, targets, strength
             )
             updates, state = self._optimizer.update(grads, state)
-            moved = (z_e + scale * updates).astype(z_e.dtype)
-            return moved, state, losses, jnp.any(grads != 0)
+            return z_e + scale * updates, state, losses, jnp.any(grads != 0)
 
         return compiler.jit(step)
 
