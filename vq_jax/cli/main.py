@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "reconstruct": ("reconstruct", "pictures through the tokenizer and back"),
     "restore": ("restore", "noise, blur, JPEG or few pixels taken out of pictures"),
+    "restyle": ("restyle", "pictures in the style of another one"),
     "sample": ("sample", "new images from a trained prior"),
     "compress": ("compress", "images to small files, coded by a tokenizer or a prior"),
     "decompress": ("decompress", "what compress wrote to images again"),

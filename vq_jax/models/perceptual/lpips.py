@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from vq_jax.models.perceptual.alexnet import AlexNet
 from vq_jax.models.perceptual.vgg16 import Vgg16
 from vq_jax.ops import lpips
+from vq_jax.typing import Variables
 
 NETS = {"alexnet": AlexNet, "vgg16": Vgg16}
 MIN_SIDE = 32
@@ -60,8 +61,7 @@ class Lpips(nn.Module):
         self, images: Float[Array, "b h w c"], others: Float[Array, "b h w c"]
     ) -> list[Float[Array, "b _ _"]]:
         """The distance at each position of each layer."""
-        options = {"channels": self.channels} if self.channels else {}
-        trunk = NETS[self.net](**options, name="trunk")
+        trunk = _trunk(self, name="trunk")
         # Two passes and not one over all images: where one of a pair needs no gradient,
         # as the original in training, its backward pass is left out.
         layers = zip(trunk(_prepared(images)), trunk(_prepared(others)), strict=True)
@@ -70,6 +70,22 @@ class Lpips(nn.Module):
             weights = self.param(f"head_{i}", nn.initializers.ones, (a.shape[-1],))
             found.append(lpips.feature_distance(a, b, weights))
         return found
+
+
+def trunk_features(
+    net: Lpips, params: Variables, images: Float[Array, "b h w c"]
+) -> list[jax.Array]:
+    """What LPIPS with these parameters compares: the features of each layer.
+
+    Of images in [-1, 1], grey or RGB, enlarged as there if they are small.
+    """
+    return _trunk(net).apply({"params": params["trunk"]}, _prepared(images))
+
+
+def _trunk(net: Lpips, **options) -> nn.Module:
+    if net.channels:
+        options["channels"] = net.channels
+    return NETS[net.net](**options)
 
 
 def _prepared(images):

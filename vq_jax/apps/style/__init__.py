@@ -1,0 +1,1 @@
+"""Images of codes that have the content of one image and the style of another."""
