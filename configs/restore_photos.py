@@ -8,10 +8,10 @@
         --config.tokenizer=runs/vqgan_photos --workdir=runs/restore_photos
 
 Noise of any deviation up to 55; the variants `deblur`, `jpeg`, `super_resolution_x2`,
-`super_resolution_x4` and `blind` are other damage. It is CodeFormer's second stage,
-made small; with `fused`, as in `:jpeg,fused`, the third is learnt along with it, or by
-`--config.init_from=WORKDIR` after it. docs/applications.md has what was obtained, and
-what it is compared with.
+`super_resolution_x4`, `holes` and `blind` are other damage. It is CodeFormer's second
+stage, made small; with `fused`, as in `:jpeg,fused`, the third is learnt along with it,
+or by `--config.init_from=WORKDIR` after it. docs/applications.md has what was obtained,
+and what it is compared with.
 """
 
 import functools
@@ -30,6 +30,7 @@ VARIANTS = {
     "jpeg": "jpeg_10",
     "super_resolution_x2": "bicubic_x2",
     "super_resolution_x4": "bicubic_x4",
+    "holes": "hole_half",
     "blind": "blind",
 }
 

@@ -22,6 +22,7 @@ from vq_jax.data.degradations.degradation import (
 from vq_jax.data.degradations.operations import (
     Blur,
     GaussianNoise,
+    Hole,
     Jpeg,
     MotionBlur,
     OneOf,
@@ -261,3 +262,19 @@ def test_shot_noise_is_an_operation():
     flat = np.full((32, 32, 3), 100.0, np.float32)
     act = PoissonNoise((1.0, 1.0)).draw(np.random.default_rng(0))
     assert (act(flat) - flat).var() == pytest.approx(100.0, rel=0.1)
+
+
+def test_a_hole_has_its_size_lies_anywhere_and_shows_nothing_of_what_stood_there():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 60, 3)).astype(np.float32)
+    corners = set()
+    for seed in range(30):
+        act = Hole((0.5, 0.5)).draw(np.random.default_rng(seed))
+        found = act(image)
+        changed = (found != image).any(axis=-1)
+        rows, columns = (np.flatnonzero(changed.any(axis=a)) for a in (1, 0))
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 30)
+        corners.add((rows[0], columns[0]))
+        other = np.where(changed[..., None], 255 - image, image)
+        np.testing.assert_array_equal(act(other), found)
+    assert len(corners) > 20

@@ -15,6 +15,7 @@ import numpy as np
 
 from vq_jax.data.degradations import jpeg, kernels, noise, scaling
 from vq_jax.data.degradations.kernels import FloatPixels, Kernel
+from vq_jax.ops import hole_fill
 
 Interval = tuple[float, float]
 Act = Callable[[FloatPixels], FloatPixels]
@@ -66,6 +67,28 @@ class Blur(Operation):
             return kernels.plateau(size, sigma_x, sigma_y, angle, beta)
         beta = rng.uniform(*self.generalised_beta) if shape == "generalised" else 1.0
         return kernels.gaussian(size, sigma_x, sigma_y, angle, beta)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hole(Operation):
+    """A rectangle of missing pixels, filled smoothly from those around it.
+
+    Attributes:
+        sides: its height and width as shares of the image's; uniform. It lies anywhere
+            within the image.
+    """
+
+    sides: Interval
+
+    def draw(self, rng):
+        sides, places = rng.uniform(*self.sides, size=2), rng.uniform(size=2)
+
+        def act(pixels):
+            hole = np.zeros(pixels.shape[:2], bool)
+            hole[*map(_span, hole.shape, sides, places)] = True
+            return hole_fill.pull_push(to_uint8(pixels), hole).astype(np.float32)
+
+        return act
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +205,13 @@ class OneOf(Operation):
 def to_uint8(image: FloatPixels) -> np.ndarray:
     """Pixels rounded, and clipped to [0, 255]."""
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _span(length: int, share: float, place: float) -> slice:
+    """A share of an axis; `place` in [0, 1] moves it from one end to the other."""
+    size = max(1, round(share * length))
+    start = round(place * (length - size))
+    return slice(start, start + size)
 
 
 def _noisy(add: Callable, rng, strength: Interval, grey: float) -> Act:

@@ -13,6 +13,7 @@ from vq_jax.data.degradations.degradation import Degradation
 from vq_jax.data.degradations.operations import (
     Blur,
     GaussianNoise,
+    Hole,
     Jpeg,
     MotionBlur,
     OneOf,
@@ -60,6 +61,8 @@ TRAINING = {
     # than JPEG does.
     "jpeg": Degradation((Jpeg((5, 50)),)),
     # [o] no blur and no noise, but any of three kernels.
+    # [o] what an image larger than the crop has around its hole is not seen.
+    "holes": Degradation((Hole((0.25, 0.75)),)),
     "super_resolution_x2": _super_resolution(2, KINDS),
     "super_resolution_x4": _super_resolution(4, KINDS),
     # [C] blur, smaller, noise, JPEG, and back to the size. [R] half of the noise is
@@ -88,6 +91,7 @@ FIXED = {
     },
     **{f"jpeg_{q}": Degradation((Jpeg((q, q)),)) for q in (10, 20, 30, 40)},
     **{f"bicubic_x{s}": _super_resolution(s, BICUBIC) for s in (2, 4)},
+    "hole_half": Degradation((Hole((0.5, 0.5)),)),
     "gaussian_blur": Degradation(
         (
             Blur((2.0, 2.0), {"gaussian_isotropic": 1.0}),
