@@ -26,7 +26,7 @@ REQUIRED = {
     "compare": ("--workdir", "--configs"),
     "compare-quantizers": ("--workdir", "--config"),
     "lpips": ("--net", "--trunk", "--heads"),
-    "restyle": {"--workdir", "--content", "--style", "--out"},
+    "restyle": ("--workdir", "--content", "--style", "--out"),
 }
 # What makes a start slow; `jax` brings most of it.
 HEAVY = {"flax", "grain", "jax", "orbax", "skimage", "tensorflow_datasets"}
