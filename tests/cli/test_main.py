@@ -20,6 +20,8 @@ REQUIRED = {
     "compress": ("--workdir", "--images", "--out"),
     "decompress": ("--workdir", "--files", "--out"),
     "inpaint": ("--workdir", "--image", "--mask", "--out"),
+    "vary": ("--workdir", "--images", "--out"),
+    "interpolate": ("--workdir", "--from", "--to", "--out"),
     "tokenize": ("--workdir", "--out"),
     "plan": ("--config",),
     "compare": ("--workdir", "--configs"),

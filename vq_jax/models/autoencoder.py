@@ -101,8 +101,18 @@ class Autoencoder(nn.Module):
 
     def encode(self, images: Float[Array, "b h w c"]) -> Int[Array, "b *tokens"]:
         """Code indices of images in [-1, 1]."""
-        head = self._latents(images, train=False)
-        return self.quantizer(_rounded(head.z_e), train=False).indices
+        return self.quantize(self.encode_latents(images)).indices
+
+    def encode_latents(
+        self, images: Float[Array, "b h w c"]
+    ) -> Float[Array, "b hq wq d"]:
+        """`z_e` of images in [-1, 1]: what an evaluation pass quantises."""
+        return _rounded(self._latents(images, train=False).z_e)
+
+    def quantize(self, z_e: Float[Array, "b hq wq d"]) -> QuantizerOutput:
+        """Codes of latents, as in an evaluation pass; `z_q` as the decoder gets it."""
+        quantized = self.quantizer(z_e, train=False)
+        return quantized.replace(z_q=_rounded(quantized.z_q))
 
     def decode(self, indices: Int[Array, "b *tokens"]) -> Float[Array, "b h w c"]:
         """Images from code indices: the very `recon` of the evaluation pass."""
