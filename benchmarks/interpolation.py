@@ -141,13 +141,13 @@ def draw(path: str, means: dict) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(10, 3), constrained_layout=True)
     names = ("LPIPS, neighbours", "LPIPS, own round trip", "distance to codes")
     for axis, name in zip(axes, names, strict=True):
-        for way in WAYS:
+        for number, way in enumerate(WAYS):
             values = means.get(way, {}).get(name)
             if values is None:
                 continue
             first = 0.5 / len(values) if name == "LPIPS, neighbours" else 0.0
             at = np.linspace(first, 1 - first, len(values))
-            axis.plot(at, values, marker=".", label=way)
+            axis.plot(at, values, color=f"C{number}", marker=".", label=way)
         axis.set(title=name, xlabel="part of the way", xlim=(0, 1))
         axis.set_ylim(bottom=0)
     axes[0].legend()

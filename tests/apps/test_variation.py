@@ -58,7 +58,7 @@ def test_codes_of_a_smaller_share_are_among_those_of_a_larger(sampler, choice):
     assert (choice == "last") == (found[2][0] == found[2][1]).all()
 
 
-@pytest.mark.parametrize("size", [(16, 16), (29, 38), (13, 11)])
+@pytest.mark.parametrize("size", [(16, 16), (29, 35), (13, 11)])
 def test_share_0_is_the_round_trip_and_kept_codes_are_kept(sampler, size):
     varier, image = Varier(sampler), _image(*size)
     plain = varier.vary(image, 0.0, count=2, seed=3)
