@@ -24,7 +24,7 @@ TEST = [
     "ruff",
     *FIGURES,
 ]
-NOTEBOOKS = ["ipykernel", *FIGURES, "nbclient", "nbformat"]
+NOTEBOOKS = [*COMPRESS, "ipykernel", *FIGURES, "nbclient", "nbformat"]
 
 setup(
     name="vq_jax",

@@ -6,6 +6,7 @@ from PIL import Image
 
 from vq_jax import InputError, Sampler
 from vq_jax.apps.inpainting import Inpainter
+from vq_jax.apps.redrawing import plan_windows
 from vq_jax.metrics import holes
 from vq_jax.ops import hole_fill
 from vq_jax.testing import trained
@@ -59,9 +60,9 @@ def test_codes_far_from_the_hole_are_kept_and_windows_cover_the_rest(sampler):
     expected[1:4, 4:7] = True
     np.testing.assert_array_equal(meets, expected)
     drawn = np.zeros_like(meets, int)
-    for rows, columns, known in inpainter._windows(meets):
-        assert known.shape == (4, 4)
-        drawn[rows, columns] += ~known
+    for place, known in plan_windows(meets[None], sampler.prior):
+        assert known.shape == (1, 4, 4)
+        drawn[place] += ~known[0]
     np.testing.assert_array_equal(drawn, expected)
 
 

@@ -21,6 +21,8 @@ REQUIRED = {
     "decompress": ("--workdir", "--files", "--out"),
     "inpaint": ("--workdir", "--image", "--mask", "--out"),
     "detect": ("--workdir", "--images", "--out"),
+    "vary": ("--workdir", "--images", "--out"),
+    "interpolate": ("--workdir", "--from", "--to", "--out"),
     "tokenize": ("--workdir", "--out"),
     "plan": ("--config",),
     "compare": ("--workdir", "--configs"),

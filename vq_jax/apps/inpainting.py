@@ -1,27 +1,17 @@
 """Holes of images filled by a prior that keeps known codes."""
 
 import dataclasses
-import itertools
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
+from vq_jax.apps.redrawing import no_class, plan_windows, positions_to_codes, redraw
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
-from vq_jax.inference.known import checked_known
 from vq_jax.inference.padding import pad_to_multiple
 from vq_jax.inference.sampler import Sampler
 from vq_jax.ops import hole_fill
-
-
-class Window(NamedTuple):
-    """A part of the code grid of the prior's size, in which codes are drawn."""
-
-    rows: slice
-    columns: slice
-    known: np.ndarray  # bool [hq, wq]: when its turn comes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,34 +69,21 @@ class Inpainter:
         self._check(image, hole, count)
         height, width = image.shape[:2]
         filled, open_codes = self._prepared(image, hole)
-        windows = self._windows(open_codes)
-        codes = self.sampler.tokenizer.encode(filled[None])
-        codes = np.repeat(codes, count, axis=0)
-        for number, (rows, columns, known) in enumerate(windows):
-            # Of its own, so that windows do not repeat each other's draws.
-            own = np.random.SeedSequence([seed, number]).generate_state(1)
-            part = codes[:, rows, columns]
-            codes[:, rows, columns] = self.sampler.sample_codes(
-                count,
-                self._label,
-                int(own[0]),
-                known=(part, _as_codes(known, part)),
-                **settings,
-            )
+        tokenizer, prior = self.sampler.tokenizer, self.sampler.prior
+        shape = tokenizer.model.tokens_shape(*filled.shape[:2])
+        open_codes = np.repeat(open_codes[None], count, axis=0)
+        windows = plan_windows(positions_to_codes(open_codes, shape), prior)
+        codes = np.repeat(tokenizer.encode(filled[None]), count, axis=0)
+        label = no_class(prior)
+        codes = redraw(self.sampler, codes, windows, label, seed, **settings)
         # Rounding depends on how many are decoded at once, so each is alone.
-        painted = [
-            self.sampler.tokenizer.decode(codes[i : i + 1]) for i in range(count)
-        ]
+        painted = [tokenizer.decode(codes[i : i + 1]) for i in range(count)]
         return np.stack(
             [
                 hole_fill.pasted(image, part[0, :height, :width], hole, self.feather)
                 for part in painted
             ]
         )
-
-    @property
-    def _label(self) -> str | None:
-        return "none" if self.sampler.prior.num_classes else None
 
     def _prepared(self, image, hole):
         """The image as it is encoded, and which of its codes are drawn."""
@@ -126,23 +103,6 @@ class Inpainter:
             meets = ndimage.binary_dilation(meets, square, self.dilation)
         return filled, meets
 
-    def _windows(self, open_codes: Bool[np.ndarray, "hq wq"]) -> list[Window]:
-        """In the order of drawing; checked, so that none fails when others are done."""
-        layout = self.sampler.prior.layout
-        left, windows = open_codes.copy(), []
-        starts = map(_starts, left.shape, layout.shape[:2])
-        for row, column in itertools.product(*starts):
-            rows = slice(row, row + layout.shape[0])
-            columns = slice(column, column + layout.shape[1])
-            known = ~left[rows, columns]
-            if known.all():
-                continue
-            mask = _as_codes(known, np.zeros((1, *layout.shape)))
-            checked_known((np.zeros(mask.shape, int), mask), 1, self.sampler.prior)
-            windows.append(Window(rows, columns, known))
-            left[rows, columns] = False
-        return windows
-
     def _check(self, image, hole, count) -> None:
         check_range(count, 1, where="num")
         if hole.shape != image.shape[:2]:
@@ -154,15 +114,3 @@ class Inpainter:
             raise InputError(
                 "mask has no hole: no pixel is white, or of the colour that was named."
             )
-
-
-def _starts(side: int, window: int) -> list[int]:
-    """Of windows that overlap by half; the last one ends with the grid."""
-    last = side - window
-    return [*range(0, last, max(1, window // 2)), last]
-
-
-def _as_codes(known, codes):
-    """[n, *tokens] of a mask of positions: all codes of a position alike."""
-    shape = known.shape + (1,) * (codes.ndim - 1 - known.ndim)
-    return np.broadcast_to(known.reshape(shape), codes.shape)
