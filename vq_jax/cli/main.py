@@ -22,6 +22,7 @@ COMMANDS = {
     "compress": ("compress", "images to small files, coded by a tokenizer or a prior"),
     "decompress": ("decompress", "what compress wrote to images again"),
     "inpaint": ("inpaint", "a hole of an image filled by samples of a prior"),
+    "augment": ("augment", "whether images of a prior help to train a classifier"),
     "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
     "plan": ("plan", "what a step needs and costs on chips that are not there"),
     "compare": ("compare", "train configurations alike; a report of how they differ"),
