@@ -32,14 +32,10 @@ def _augment(call, root, out, *flags):
     return call("augment", f"--workdir={root / 'prior'}", f"--out={out}", *flags)
 
 
-def test_it_writes_what_it_prints_and_the_same_again(call, root, tmp_path):
-    results = []
-    for name in ("a", "b"):
-        code, printed = _augment(call, root, tmp_path / name, "--temperature=0.5")
-        assert code == 0, printed
-        results.append((tmp_path / name / "augmentation.json").read_text())
-    assert results[0] == results[1]
-    content = json.loads(results[0])
+def test_it_writes_what_it_prints(call, root, tmp_path):
+    code, printed = _augment(call, root, tmp_path / "a", "--temperature=0.5")
+    assert code == 0, printed
+    content = json.loads((tmp_path / "a" / "augmentation.json").read_text())
     assert (content["num_seeds"], content["num_steps"], content["seed"]) == (5, 2, 0)
     (experiment,) = content["experiments"]
     assert len(experiment["digest"]) == len(experiment["tokenizer"]["digest"]) == 64
@@ -51,7 +47,7 @@ def test_it_writes_what_it_prints_and_the_same_again(call, root, tmp_path):
     table = (tmp_path / "a" / "augmentation.md").read_text()
     for arm in experiment["arms"]:
         assert f"| {arm['arm']} | {arm['num_images']} |" in table
-        assert f"{100 * arm['accuracy']['mean']:.2f} [" in printed
+        assert f"{100 * arm['accuracy']['mean']:.2f} ± " in printed
     assert experiment["verdict"] in table
     assert experiment["verdict"] in printed.replace("\n", " ")
     assert "35 of 35 · seed 4 · real, RandAugment: " in printed

@@ -151,16 +151,23 @@ def _run(saved, experiment, num_seeds: int, console) -> list:
 
 
 def _print(finished, console) -> None:
+    """The table, narrow enough for 80 columns, and what follows from it."""
     from rich.table import Table
 
-    from vq_jax.apps.augmentation import report, summary
+    from vq_jax.apps.augmentation import summary
 
     table = Table(title=finished.title, title_justify="left")
-    for heading, justify in zip(
-        report.HEADINGS, ("left", "right", "right", "right", "left"), strict=True
-    ):
-        table.add_column(heading, justify=justify)
-    for row in finished.rows():
-        table.add_row(*row)
+    table.add_column("trained on")
+    for heading in ("accuracy, %", "gain, points"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for arm in finished.arms:
+        accuracy, gain = arm.accuracy, arm.gain
+        table.add_row(
+            arm.name,
+            f"{100 * accuracy.mean:.2f} ± {100 * accuracy.width:.2f}",
+            gain and f"{100 * gain.mean:+.2f} ± {100 * gain.width:.2f}",
+            arm.verdict,
+        )
     console.print(table)
     console.print(summary.verdict(finished.arms), soft_wrap=True)

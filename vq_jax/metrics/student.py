@@ -14,6 +14,11 @@ class MeanInterval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def width(self) -> float:
+        """From the mean to an end."""
+        return self.high - self.mean
+
 
 def mean_interval(
     values: Float[np.ndarray, "n"], coverage: float = 0.95

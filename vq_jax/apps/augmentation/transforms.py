@@ -10,7 +10,7 @@ PADDING = 8
 """A crop moves by up to a side through this, 4 pixels of 32 (He et al. 1512.03385)."""
 
 NUM_OPERATIONS, MAGNITUDE, MAX_MAGNITUDE = 2, 9, 30
-"""N and M of RandAugment (1909.13719v2, table 3: ResNet-50), and the highest M."""
+"""N and M of RandAugment (1909.13719), and the M that is the full strength."""
 
 
 def flip_and_crop(image: Pixels, rng: np.random.Generator) -> Pixels:
@@ -24,7 +24,7 @@ def flip_and_crop(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def rand_augment(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """RandAugment (Cubuk et al. 1909.13719v2): N of OPERATIONS, each of strength M.
+    """RandAugment (Cubuk et al. 2020, 1909.13719): N of OPERATIONS, each of strength M.
 
     Operations are drawn with replacement, each as likely as any other, and the sign of
     those that have one is drawn, too. What moves into the image is black.
@@ -71,8 +71,8 @@ def _enhanced(kind):
 
 
 # name -> (picture, strength in [0, 1], sign) -> picture. All of the paper but "color",
-# which does nothing to a grey image; ranges are those of AutoAugment (1805.09501v3,
-# table 6).
+# which does nothing to a grey image; the full strengths are those of AutoAugment
+# (1805.09501, appendix), where translations are 150 of 331 pixels.
 OPERATIONS = {
     "identity": lambda picture, strength, sign: picture,
     "autocontrast": lambda picture, strength, sign: ImageOps.autocontrast(picture),
