@@ -28,7 +28,8 @@ def root(tmp_path_factory):
 
 
 def _augment(call, root, out, *flags):
-    flags = ("--test_split=test", "--num_steps=2", "--batch_size=8", *flags)
+    small = ("--num_steps=2", "--batch_size=8", "--channels=4")
+    flags = ("--test_split=test", *small, *flags)
     return call("augment", f"--workdir={root / 'prior'}", f"--out={out}", *flags)
 
 
@@ -37,6 +38,7 @@ def test_it_writes_what_it_prints(call, root, tmp_path):
     assert code == 0, printed
     content = json.loads((tmp_path / "a" / "augmentation.json").read_text())
     assert (content["num_seeds"], content["num_steps"], content["seed"]) == (5, 2, 0)
+    assert content["channels"] == [4]
     (experiment,) = content["experiments"]
     assert len(experiment["digest"]) == len(experiment["tokenizer"]["digest"]) == 64
     assert experiment["images_per_class"] == [10, 10, 10]
@@ -60,6 +62,7 @@ def test_it_writes_what_it_prints(call, root, tmp_path):
     [
         ("--num_seeds=4", "--num_seeds=4 gives no interval to rely on; give 5 or more"),
         ("--num_steps=0", "--num_steps=0 must be in"),
+        ("--channels=0", "--channels=0 must be in"),
         ("--learning_rate=0", "--learning_rate=0.0 must be in"),
         ("--generated_per_real=0", "--generated_per_real=0 must be in"),
         ("--temperature=-1", "--temperature=-1.0 must be in"),

@@ -138,6 +138,7 @@ def _run(saved, experiment, num_seeds: int, console) -> list:
     )
     accuracies, num_images, done = {arm.name: [] for arm in ARMS}, {}, 0
     for number in range(num_seeds):
+        console.print(f"seed {number}: drawing images of the prior")
         for trained in experiment.repetition(number):
             accuracies[trained.arm].append(trained.accuracy)
             num_images[trained.arm] = trained.num_images

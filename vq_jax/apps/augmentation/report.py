@@ -25,7 +25,9 @@ class Finished:
     """All seeds of an experiment, and the prior that it was of.
 
     Attributes:
-        title: which images, in a few words.
+        saved: the prior.
+        experiment: what was done with it.
+        arms: what came of it.
     """
 
     saved: SavedPrior
@@ -34,6 +36,7 @@ class Finished:
 
     @property
     def title(self) -> str:
+        """Which real images, in a few words."""
         count = len(self.experiment.data_sets.train)
         data = self.saved.config.data
         return f"{count:,} real images, {data.source}/{data.train_split}"
