@@ -25,7 +25,6 @@ LAYERS = [
     "data",
     "workdirs",
     "inference",
-    "apps",
     "evaluation",
     "apps",
     "training",

@@ -118,6 +118,12 @@ def test_every_damage_is_a_variant_that_builds(variant, fused, experiment):
     assert bool(setup.prepare(config).task.models.restorer.fuse_levels) == bool(fused)
 
 
+@pytest.mark.parametrize("name", ["vqvae_fashion_mnist", "ar_fashion_mnist"])
+def test_a_small_experiment_builds(name, experiment):
+    """`:small` of the tokenizer is what `:small` of the prior takes."""
+    assert setup.prepare(experiment(name, "small")).abstract_state
+
+
 @pytest.mark.parametrize("name", ON_CODES)
 def test_a_variant_of_tokenizers_is_none_of_what_takes_one(name):
     for word in ("vq", "patchgan", "vqvae", "perceptual"):

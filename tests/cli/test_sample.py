@@ -10,6 +10,7 @@ from PIL import Image
 from vq_jax import Sampler
 from vq_jax.evaluation import image_set, pictures
 from vq_jax.testing import trained
+from vq_jax.workdirs import files
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ def test_grey_images_are_written_with_three_channels(tmp_path):
     images = rng.integers(0, 256, (5, 8, 8, 1), np.uint8)
     labels = np.arange(5, dtype=np.int32)
     image_set.write(
-        image_set.check_new(tmp_path / "a", "--out"),
+        files.check_new_folder(tmp_path / "a", "--out"),
         [(images[:3], labels[:3]), (images[3:], labels[3:])],
         image_shape=(8, 8, 1),
         count=5,

@@ -103,3 +103,40 @@ def test_missing_file_names_where_to_get_one(tmp_path):
         IdxSource(str(tmp_path), "test")
     with pytest.raises(InputError, match=r"no split 'val'; .*\['train', 'test'\]"):
         IdxSource(str(tmp_path), "val")
+
+
+def test_a_slice_has_those_images_and_the_classes_of_all(tmp_path):
+    write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
+    write(tmp_path, "train-labels-idx1-ubyte", idx(LABELS))
+    whole = IdxSource(str(tmp_path), "train")
+    for split, rows in (
+        ("train[:2]", slice(2)),
+        ("train[2:5]", slice(2, 5)),
+        ("train[4:]", slice(4, None)),
+        ("train[50%:]", slice(3, None)),
+        ("train[:33%]", slice(2)),
+    ):
+        source = pickle.loads(pickle.dumps(IdxSource(str(tmp_path), split)))
+        np.testing.assert_array_equal(source.images, whole.images[rows], split)
+        np.testing.assert_array_equal(source.labels, whole.labels[rows], split)
+        assert source.classes == whole.classes
+        assert source.fingerprint != whole.fingerprint
+        assert split in source[0]["name"]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("train[2]", r"'train\[2\]' is no slice; give it as train\[:500\]"),
+        ("train[:-1]", "is no slice"),
+        ("train[%:]", "is no slice"),
+        ("train[:2]x", "is no slice"),
+        ("train[3:3]", r"train has 6 records, so \[3:3\] stands for none"),
+        ("train[:7]", r"give a slice within \[0:6\]"),
+        ("val[:2]", r"no split 'val\[:2\]'"),
+    ],
+)
+def test_a_slice_that_is_none_is_refused(tmp_path, split, message):
+    write(tmp_path, "train-images-idx3-ubyte", idx(IMAGES))
+    with pytest.raises(InputError, match=message):
+        IdxSource(str(tmp_path), split)

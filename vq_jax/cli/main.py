@@ -26,6 +26,7 @@ COMMANDS = {
     "detect": ("detect", "what is unlike normal images: scores, and maps of pixels"),
     "vary": ("vary", "a share of an image's codes drawn anew by a prior"),
     "interpolate": ("interpolate", "pictures between two images"),
+    "augment": ("augment", "whether images of a prior help to train a classifier"),
     "tokenize": ("tokenize", "a data set or a folder of images to codes on disk"),
     "plan": ("plan", "what a step needs and costs on chips that are not there"),
     "compare": ("compare", "train configurations alike; a report of how they differ"),

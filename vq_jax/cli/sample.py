@@ -66,10 +66,11 @@ def _sample(args) -> None:
     from vq_jax.inference.load_prior import open_prior
     from vq_jax.inference.sampler import Sampler
     from vq_jax.training.jax_flags import GUARDS, check_flags
+    from vq_jax.workdirs.files import check_new_folder
 
     check_flags(GUARDS, "sample")
     check_range(args.num, 1, where="--num")
-    out, console = image_set.check_new(args.out, "--out"), exits.console()
+    out, console = check_new_folder(args.out, "--out"), exits.console()
     saved = open_prior(args.workdir, args.tokenizer)
     batch_size = min(64, args.num) if args.batch_size is None else args.batch_size
     sampler = Sampler(saved, batch_size=batch_size)

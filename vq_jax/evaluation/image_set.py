@@ -1,15 +1,12 @@
 """A set of images on disk: a PNG each, and all of them as evaluators read them."""
 
 import contextlib
-import os
-import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from etils import epath
 
-from vq_jax.errors import InputError
 from vq_jax.evaluation import pictures
 from vq_jax.workdirs import files
 
@@ -18,22 +15,6 @@ Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 
 IMAGES, NPZ, GRID, CARD = "images", "samples.npz", "grid.png", "samples.json"
 GRID_ROWS = 10
-
-
-def check_new(folder: epath.PathLike, flag: str) -> epath.Path:
-    """The folder that `flag` names, whose parent can be written to.
-
-    Raises:
-        InputError: it is there and not empty, or there is no way to write it.
-    """
-    folder = epath.Path(folder).expanduser().resolve()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{flag}={folder} is there already; name a new folder, so that images of "
-            "two samples never mix."
-        )
-    files.make_folder(folder.parent, flag)
-    return folder
 
 
 def write(
@@ -53,35 +34,19 @@ def write(
     is JSON. Only a batch is in memory.
 
     Args:
-        folder: as `check_new` returns it; it appears at the end.
+        folder: as `files.check_new_folder` returns it; it appears at the end.
         batches: images and labels, each batch when it is asked for.
         image_shape: of one image.
         count: number of images.
         columns: of the grid.
         card: what to say of the set.
     """
-    with _whole(folder) as draft:
+    with files.whole_folder(folder) as draft:
         shown = _write_arrays(
             draft, batches, image_shape[:2], count, columns * GRID_ROWS
         )
         pictures.write_png(draft / GRID, pictures.grid(shown, columns))
         files.write_json(draft / CARD, dict(card))
-
-
-@contextlib.contextmanager
-def _whole(folder: epath.Path) -> Iterator[epath.Path]:
-    """A folder beside it that takes its place once the body has ended."""
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
-    with files.writing(folder):
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        try:
-            yield draft
-            if folder.exists():  # and is empty
-                folder.rmdir()
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_arrays(

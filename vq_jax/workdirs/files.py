@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 
@@ -53,6 +54,41 @@ def make_folder(path: epath.PathLike, flag: str) -> epath.Path:
             "own."
         ) from error
     return folder
+
+
+def check_new_folder(folder: epath.PathLike, flag: str) -> epath.Path:
+    """The folder that `flag` names, whose parent can be written to.
+
+    Raises:
+        InputError: it is there and not empty, or there is no way to write it.
+    """
+    folder = epath.Path(folder).expanduser().resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{flag}={folder} is there already; name a new folder, so that results of "
+            "two commands never mix."
+        )
+    make_folder(folder.parent, flag)
+    return folder
+
+
+@contextlib.contextmanager
+def whole_folder(folder: epath.Path) -> Iterator[epath.Path]:
+    """A folder beside it that takes its place once the body has ended.
+
+    `folder` is as `check_new_folder` returns it.
+    """
+    draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
+    with writing(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        try:
+            yield draft
+            if folder.exists():  # and is empty
+                folder.rmdir()
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _is_utf8(name: str) -> bool:

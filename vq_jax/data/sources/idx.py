@@ -11,6 +11,7 @@ from etils import epath
 from jaxtyping import UInt8
 
 from vq_jax.data import reading
+from vq_jax.data.sources import slices
 from vq_jax.data.sources.base import Record
 from vq_jax.errors import InputError
 
@@ -28,7 +29,8 @@ class IdxSource:
     """The images of `train-images-idx3-ubyte[.gz]`, or for "test" of `t10k-…`.
 
     Images are [h, w, 1] and kept in memory. Names as `train-images.idx3-ubyte` are
-    accepted too. Without a file of labels all labels are -1.
+    accepted too. Without a file of labels all labels are -1. A split may be a slice
+    (`slices.cut`); its classes are those of the whole split.
 
     Raises:
         InputError: Unknown split, missing files, or files with another content.
@@ -36,16 +38,18 @@ class IdxSource:
 
     def __init__(self, path: str, split: str):
         self.name, self.split, self.path = f"idx:{path}", split, path
-        if split not in PREFIXES:
+        whole, start, stop = slices.cut(split)
+        if whole not in PREFIXES:
             raise InputError(
-                f"{self.name} has no split {split!r}; choose from {[*PREFIXES]}."
+                f"{self.name} has no split {split!r}; choose from {[*PREFIXES]}, or a"
+                " slice such as 'train[:500]'."
             )
         folder = reading.open_folder(path)
-        images = _find(folder, split, "images-idx3-ubyte")
-        labels = _find(folder, split, "labels-idx1-ubyte")
+        images = _find(folder, whole, "images-idx3-ubyte")
+        labels = _find(folder, whole, "labels-idx1-ubyte")
         if images is None:
             raise InputError(
-                f"config.data.source: no {PREFIXES[split]}-images-idx3-ubyte[.gz] in"
+                f"config.data.source: no {PREFIXES[whole]}-images-idx3-ubyte[.gz] in"
                 f" {path}. Debian's package dataset-fashion-mnist puts all of"
                 " Fashion-MNIST into /usr/share/datasets/fashion-mnist."
             )
@@ -59,6 +63,9 @@ class IdxSource:
         has_labels = labels is not None and len(self.labels)
         numbers = range(int(self.labels.max()) + 1 if has_labels else 0)
         self.classes = tuple(map(str, numbers))
+        rows = slices.rows(start, stop, len(self.images), f"{self.name}/{whole}")
+        self.images = self.images[rows]
+        self.labels = self.labels[rows] if has_labels else None
         count, height, width, _ = self.images.shape
         self.description = (
             f"{self.name}/{split}: {count} grey images {height} x {width}"
