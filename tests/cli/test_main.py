@@ -21,6 +21,7 @@ REQUIRED = {
     "decompress": ("--workdir", "--files", "--out"),
     "inpaint": ("--workdir", "--image", "--mask", "--out"),
     "detect": ("--workdir", "--images", "--out"),
+    "augment": ("--workdir", "--out"),
     "vary": ("--workdir", "--images", "--out"),
     "interpolate": ("--workdir", "--from", "--to", "--out"),
     "tokenize": ("--workdir", "--out"),
