@@ -1,7 +1,7 @@
 """How well holes of held-out photographs are filled, beside simpler ways, by hole size.
 
     pip install -e '.[lpips]' opencv-python-headless
-    python benchmarks/inpainting.py --workdir=PRIOR --holes=16,24,32 --out=FILE.json
+    python benchmarks/inpainting.py --workdir=PRIOR --restorer=RESTORER --out=FILE.json
 
 Tiles of the run's held-out split, with a square hole in the centre, and several samples
 of each. Prints PSNR and LPIPS-AlexNet over the hole alone, the step of intensity across
@@ -20,7 +20,8 @@ from rich.table import Table
 from skimage import restoration
 
 from vq_jax import Sampler
-from vq_jax.apps.inpainting import Inpainter
+from vq_jax.apps.inpainting import Inpainter, RestoringInpainter
+from vq_jax.apps.restore import ImageRestorer
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
 from vq_jax.inference.load_prior import open_prior
@@ -28,7 +29,7 @@ from vq_jax.metrics import holes
 from vq_jax.ops import hole_fill
 from vq_jax.pretrained.lpips import load_lpips
 
-SAMPLES = "samples of the prior"
+SAMPLES, RESTORED = "samples of the prior", "restorer of holes"
 COLUMNS = ("hole", "way", "psnr", "lpips_alexnet", "seam", "seam_error", "apart")
 
 
@@ -36,6 +37,7 @@ def main() -> None:
     """Measures all, prints a table, and writes the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", required=True, help="of the prior")
+    parser.add_argument("--restorer", help="workdir of a restorer of holes")
     parser.add_argument("--num_images", type=int, default=16)
     parser.add_argument("--num_samples", type=int, default=4)
     parser.add_argument("--holes", default="16,24,32,40,48", help="sides, in pixels")
@@ -47,10 +49,19 @@ def main() -> None:
     inpainter = Inpainter(Sampler(saved, batch_size=args.num_samples))
     images, nets = _images(saved, args.num_images), {"alexnet": load_lpips("alexnet")}
     settings = {"count": args.num_samples, "temperature": args.temperature}
+    restorer = args.restorer and RestoringInpainter(ImageRestorer.load(args.restorer))
     rows, filled = [], []
     for side in map(int, args.holes.split(",")):
         hole = _square(images[0].shape[0], side)
-        filled = [ways(inpainter, image, hole, settings) for image in images]
+        filled = [
+            {
+                **simple_ways(image, hole),
+                **_restored(restorer, image, hole),
+                SAMPLES: inpainter.inpaint(image, hole, **settings),
+                **ends(inpainter, image, hole),
+            }
+            for image in images
+        ]
         found = [
             measured(nets, each, image, hole)
             for each, image in zip(filled, images, strict=True)
@@ -64,27 +75,38 @@ def main() -> None:
         _write_picture(args.picture, images, filled, hole)
 
 
-def ways(inpainter, image, hole, settings) -> dict[str, np.ndarray]:
-    """uint8 [n, h, w, c] by the name of each way; the last is the image itself."""
+def simple_ways(image, hole) -> dict[str, np.ndarray]:
+    """uint8 [1, h, w, c] by the name of each way without training."""
     inside = hole[..., None]
     mean = np.rint(image[~hole].mean(axis=0)).astype(np.uint8)
     pulled = hole_fill.pull_push(image, hole)
     smooth = restoration.inpaint_biharmonic(image, hole, channel_axis=-1)
     smooth = np.rint(255 * np.clip(smooth, 0, 1)).astype(np.uint8)
-    through = inpainter.sampler.tokenizer.reconstruct(pulled[None])[0]
-    through = hole_fill.pasted(image, through, hole, inpainter.feather)
-    clean = inpainter.sampler.tokenizer.reconstruct(image[None])[0]
-    clean = hole_fill.pasted(image, clean, hole, inpainter.feather)
     return {
         "mean colour": np.where(inside, mean, image)[None],
         "pull-push": pulled[None],
         "biharmonic": np.where(inside, smooth, image)[None],
         **_telea(image, hole),
-        "pull-push through the tokenizer": through[None],
-        SAMPLES: inpainter.inpaint(image, hole, **settings),
-        "the image through the tokenizer": clean[None],
+    }
+
+
+def ends(inpainter, image, hole) -> dict[str, np.ndarray]:
+    """What the tokenizer of the prior makes of the fill and of the image itself."""
+    pulled, tokenizer = hole_fill.pull_push(image, hole), inpainter.sampler.tokenizer
+
+    def through(given):
+        decoded = tokenizer.reconstruct(given[None])[0]
+        return hole_fill.pasted(image, decoded, hole, inpainter.feather)[None]
+
+    return {
+        "pull-push through the tokenizer": through(pulled),
+        "the image through the tokenizer": through(image),
         "the image": image[None],
     }
+
+
+def _restored(inpainter, image, hole) -> dict[str, np.ndarray]:
+    return {RESTORED: inpainter.inpaint(image, hole)[None]} if inpainter else {}
 
 
 def _telea(image, hole) -> dict[str, np.ndarray]:
@@ -155,11 +177,12 @@ def _write_picture(path, images, filled, hole) -> None:
     shown = [
         pictures.side_by_side(
             np.where(hole[..., None], np.uint8(255), image),
-            ways_["biharmonic"][0],
-            *ways_[SAMPLES][:3],
+            each["biharmonic"][0],
+            *each.get(RESTORED, ()),
+            *each[SAMPLES][:2],
             image,
         )
-        for image, ways_ in zip(images[:8], filled, strict=False)
+        for image, each in zip(images[:8], filled, strict=False)
     ]
     pictures.write_png(path, pictures.stack(shown))
 

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configs import restore_photos
 from vq_jax import InputError, Sampler
-from vq_jax.apps.inpainting import Inpainter
+from vq_jax.apps.inpainting import Inpainter, RestoringInpainter
 from vq_jax.apps.redrawing import plan_windows
+from vq_jax.apps.restore import ImageRestorer
 from vq_jax.metrics import holes
 from vq_jax.ops import hole_fill
 from vq_jax.testing import trained
+from vq_jax.testing.runs import initialise_run
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,56 @@ def test_the_command_takes_files_and_colours(call, root, tmp_path):
         code, printed = inpaint(*flags)
         assert code == 2
         assert text in printed
+
+
+@pytest.fixture(scope="module")
+def restorers(root):
+    """Workdirs of restorers that have not trained, by what they would learn."""
+    found = {}
+    for damage in ("holes", "denoise"):
+        config = restore_photos.get_config(f"{damage},fused,smoke")
+        config.tokenizer = str(root / "tokenizer")
+        source = f"folder:{root / 'images'}"
+        config.data.update(source=source, eval_split="train", image_size=16)
+        initialise_run(config, root / damage)
+        found[damage] = root / damage
+    return found
+
+
+def test_a_restorer_fills_in_one_way_and_nothing_leaks(restorers):
+    inpainter = RestoringInpainter(ImageRestorer.load(restorers["holes"]), feather=3)
+    image, hole = _image(29, 38), _hole(29, 38)
+    other = np.where(hole[..., None], _image(29, 38, seed=1), image)
+    found = [inpainter.inpaint(each, hole) for each in (image, other)]
+    np.testing.assert_array_equal(*found)
+    far = hole_fill.ndimage.distance_transform_edt(~hole) >= 4
+    np.testing.assert_array_equal(found[0][far], image[far])
+    assert (found[0][hole] != image[hole]).any()
+
+
+def test_a_restorer_of_something_else_is_refused(restorers):
+    with pytest.raises(
+        InputError, match=r"has learnt config.degradation.train='denoise"
+    ):
+        RestoringInpainter(ImageRestorer.load(restorers["denoise"]))
+
+
+def test_the_command_takes_a_restorer_and_no_flags_of_priors(call, restorers, tmp_path):
+    image, hole = _image(21, 18), _hole(21, 18)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    Image.fromarray(hole.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    words = (
+        "inpaint",
+        f"--workdir={restorers['holes']}",
+        f"--image={tmp_path / 'image.png'}",
+        f"--mask={tmp_path / 'mask.png'}",
+        f"--out={tmp_path / 'out'}",
+    )
+    code, printed = call(*words, "--num=2")
+    assert code == 2
+    assert "--num is for a prior, and" in printed
+    assert not (tmp_path / "out").exists()
+    code, printed = call(*words, "--fidelity=0.5")
+    assert code == 0, printed
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["0.png", "together.png"]

@@ -1,4 +1,4 @@
-"""Holes of images filled by a prior that keeps known codes."""
+"""Holes of images filled, by samples of a prior or by a restorer of holes."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from vq_jax.apps.redrawing import no_class, plan_windows, positions_to_codes, redraw
+from vq_jax.apps.restore import ImageRestorer
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.padding import pad_to_multiple
@@ -66,7 +67,8 @@ class Inpainter:
             InputError: the hole has another size, nothing is in it, or the prior keeps
                 the first codes only and the hole is not all that follows them.
         """
-        self._check(image, hole, count)
+        check_range(count, 1, where="num")
+        _check_hole(image, hole)
         height, width = image.shape[:2]
         filled, open_codes = self._prepared(image, hole)
         tokenizer, prior = self.sampler.tokenizer, self.sampler.prior
@@ -103,14 +105,57 @@ class Inpainter:
             meets = ndimage.binary_dilation(meets, square, self.dilation)
         return filled, meets
 
-    def _check(self, image, hole, count) -> None:
-        check_range(count, 1, where="num")
-        if hole.shape != image.shape[:2]:
+
+@dataclasses.dataclass(frozen=True)
+class RestoringInpainter:
+    """Fills holes with what a restorer of holes makes of a smooth fill: in one way.
+
+    A restorer has learnt what fills and their surroundings come from, so it needs no
+    samples, and follows the surroundings more closely than a small prior does; of a
+    large hole it gives a mean of what may be there. No pixel of the hole is looked at.
+
+    Attributes:
+        restorer: of a run of `configs/restore_photos.py:holes,fused`.
+        feather: as that of `Inpainter`.
+        fidelity: as that of `ImageRestorer`.
+    """
+
+    restorer: ImageRestorer
+    feather: int = 4
+    fidelity: float = 1.0
+
+    def __post_init__(self):
+        check_range(self.feather, 0, where="feather")
+        check_range(self.fidelity, 0.0, 1.0, where="fidelity")
+        learnt = self.restorer.config.degradation.train
+        if learnt != "holes":
             raise InputError(
-                f"mask is {hole.shape[1]}x{hole.shape[0]} and the image "
-                f"{image.shape[1]}x{image.shape[0]}; give one of the same size."
+                f"this restorer has learnt config.degradation.train={learnt!r}, and "
+                "none of holes; take a run of configs/restore_photos.py:holes,fused, "
+                "or a prior."
             )
-        if not hole.any():
-            raise InputError(
-                "mask has no hole: no pixel is white, or of the colour that was named."
-            )
+
+    def inpaint(
+        self, image: UInt8[np.ndarray, "h w c"], hole: Bool[np.ndarray, "h w"]
+    ) -> UInt8[np.ndarray, "h w c"]:
+        """The image with its hole filled; a function of the pixels outside of it.
+
+        Raises:
+            InputError: the hole has another size, or nothing is in it.
+        """
+        _check_hole(image, hole)
+        filled = hole_fill.pull_push(image, hole)
+        restored = self.restorer(filled, fidelity=self.fidelity)
+        return hole_fill.pasted(image, restored, hole, self.feather)
+
+
+def _check_hole(image, hole) -> None:
+    if hole.shape != image.shape[:2]:
+        raise InputError(
+            f"mask is {hole.shape[1]}x{hole.shape[0]} and the image "
+            f"{image.shape[1]}x{image.shape[0]}; give one of the same size."
+        )
+    if not hole.any():
+        raise InputError(
+            "mask has no hole: no pixel is white, or of the colour that was named."
+        )
