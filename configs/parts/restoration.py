@@ -32,6 +32,7 @@ def restoration_defaults() -> ConfigDict:
                 "dropout": 0.0,
                 "code_head": "distance",  # or linear, as CodeFormer
                 "fuse_levels": (),  # resolutions that see the encoder: 1 is half size
+                "fuse_blocks": 4,  # where there are such levels
                 "dtype": "float32",
             },
             "losses": {"cross_entropy": 0.5, "latents": 1.0, "l1": 0.0},

@@ -45,6 +45,7 @@ class Restorer(nn.Module):
         code_head: how codes follow, see `CodeTransformer`; "linear" in CodeFormer.
         fuse_levels: of the resolutions above the latent grid's, as `encoder.levels`
             numbers them; (1, 2, 3, 4) in CodeFormer, on images of 512 pixels.
+        fuse_blocks: residual blocks of each fusion; CodeFormer has one.
         dtype: of the transformer and the fusions; the encoder has its own.
     """
 
@@ -57,6 +58,7 @@ class Restorer(nn.Module):
     dropout: ranges.DropRate
     code_head: Literal["linear", "distance"]
     fuse_levels: tuple[ranges.Natural, ...] = ()
+    fuse_blocks: ranges.Repeats = 1
     dtype: Literal["bfloat16", "float32"] = "float32"
 
     def setup(self):
@@ -69,7 +71,7 @@ class Restorer(nn.Module):
             head=self.code_head,
             dtype=self.dtype,
         )
-        self.fusion = FeatureFusions(self.fuse_levels, self.dtype)
+        self.fusion = FeatureFusions(self.fuse_levels, self.fuse_blocks, self.dtype)
 
     def __call__(
         self,

@@ -82,6 +82,11 @@ IDLE = [
         for field in ("lecam_decay", "lecam_logits")
     ),
     Idle(
+        "restorer.fuse_blocks",
+        lambda c: len(c.restorer.fuse_levels) > 0,
+        "config.restorer.fuse_levels, as --config=FILE:fused has them",
+    ),
+    Idle(
         "profile.start",
         lambda c: c.profile.steps > 0,
         "config.profile.steps above 0",

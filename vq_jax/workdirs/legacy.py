@@ -20,7 +20,7 @@ ADDED_SECTIONS = {"profile": {"start": 10, "steps": 0}}
 ADDED_SINCE = {
     "adversarial": {"lecam_logits": "each"},
     "data": {"white_point": 0.0, "exclude_labels": ()},
-    "restorer": {"fuse_levels": ()},
+    "restorer": {"fuse_levels": (), "fuse_blocks": 1},
 }
 
 

@@ -48,12 +48,12 @@ def _random(params):
 
 
 def test_it_begins_with_the_decoder_alone(arrays):
-    found, _ = FeatureFusion().init_with_output(jax.random.key(0), *arrays, 1.0)
+    found, _ = FeatureFusion(1).init_with_output(jax.random.key(0), *arrays, 1.0)
     np.testing.assert_array_equal(found, arrays[0])
 
 
 def test_the_fidelity_scales_what_it_adds(arrays):
-    module = FeatureFusion()
+    module = FeatureFusion(1)
     params = _random(module.init(jax.random.key(0), *arrays, 1.0))
     none, half, all_ = (module.apply(params, *arrays, w) for w in (0.0, 0.5, 1.0))
     np.testing.assert_array_equal(none, arrays[0])
@@ -63,7 +63,7 @@ def test_the_fidelity_scales_what_it_adds(arrays):
 
 def test_it_is_a_scale_and_a_shift_of_the_features(arrays):
     """Two times the decoder's features, with scale and shift as they were."""
-    module = FeatureFusion()
+    module = FeatureFusion(1)
     params = _random(module.init(jax.random.key(0), *arrays, 1.0))
     # Of the features of the encoder alone: the first kernel sees no others.
     first = params["params"]["Conv_0"]
@@ -78,7 +78,7 @@ def test_it_is_a_scale_and_a_shift_of_the_features(arrays):
 
 def test_a_level_without_fusion_is_as_it_was(arrays):
     x, features = arrays
-    module = FeatureFusions(levels=(1,))
+    module = FeatureFusions(levels=(1,), num_blocks=1)
     params = _random(module.init(jax.random.key(0), x, 1, {1: features}, 1.0))
     np.testing.assert_array_equal(module.apply(params, x, 2, {1: features}, 1.0), x)
     assert (module.apply(params, x, 1, {1: features}, 1.0) != x).all()

@@ -142,7 +142,7 @@ def test_the_third_stage_begins_with_the_second(root, whole, tmp_path):
     state, step = task.init_from_run(fresh, config.init_from)
     assert step == 8
     for tree in (state.params, state.ema_params):
-        last = tree["fusion"]["level_1"]["Conv_2"]["kernel"]
+        last = tree["fusion"]["level_1"]["last"]["kernel"]
         np.testing.assert_array_equal(last, np.zeros_like(last))
     others = {k: v for k, v in state.ema_params.items() if k != "fusion"}
     saved = dict(open_restorer(whole[0]).params)

@@ -21,14 +21,17 @@ class FeatureFusion(nn.Module):
     """Scales and shifts the decoder's features by what the encoder's say.
 
     x + w (scale ⊙ x + shift), scale and shift being functions of both (2206.11253,
-    equation 5). They are 0 at first, so a decoder begins as it was without. Three
-    convolutions make them, without norms: the decoder's features have few channels in
-    small models, and a norm would take their size from them.
+    equation 5). They are 0 at first, so a decoder begins as it was without. Residual
+    blocks of 3x3 convolutions make them, of twice the decoder's channels and without
+    norms: its features have few channels in small models, and a norm would take their
+    size from them.
 
     Attributes:
+        num_blocks: residual blocks; CodeFormer has one.
         dtype: of the convolutions; parameters are float32.
     """
 
+    num_blocks: int
     dtype: str = "float32"
 
     @nn.compact
@@ -39,15 +42,17 @@ class FeatureFusion(nn.Module):
         fidelity: Float[Array, ""] | float,
     ) -> Float[Array, "b h w c"]:
         """The decoder's `x` with the encoder's `features`, by w = `fidelity`."""
-        channels = x.shape[-1]
-        hidden = jnp.concatenate([features.astype(x.dtype), x], axis=-1)
-        for _ in range(2):
-            hidden = nn.Conv(2 * channels, (3, 3), dtype=self.dtype)(hidden)
-            hidden = jax.nn.swish(hidden)
-        zeros = nn.initializers.zeros
-        last = nn.Conv(2 * channels, (3, 3), kernel_init=zeros, dtype=self.dtype)
-        scale, shift = jnp.split(last(hidden), 2, axis=-1)
+        both = jnp.concatenate([features.astype(x.dtype), x], axis=-1)
+        hidden = self._conv(x)(both)
+        for _ in range(self.num_blocks):
+            inner = self._conv(x)(jax.nn.swish(hidden))
+            hidden += self._conv(x)(jax.nn.swish(inner))
+        last = self._conv(x, kernel_init=nn.initializers.zeros, name="last")
+        scale, shift = jnp.split(last(jax.nn.swish(hidden)), 2, axis=-1)
         return (x + fidelity * (scale * x + shift)).astype(x.dtype)
+
+    def _conv(self, x, **options) -> nn.Conv:
+        return nn.Conv(2 * x.shape[-1], (3, 3), dtype=self.dtype, **options)
 
 
 class FeatureFusions(nn.Module):
@@ -55,14 +60,17 @@ class FeatureFusions(nn.Module):
 
     Attributes:
         levels: those levels; level n has 2ⁿ times fewer rows and columns than an image.
-        dtype: of the convolutions.
+        num_blocks, dtype: of each.
     """
 
     levels: tuple[int, ...]
+    num_blocks: int
     dtype: str = "float32"
 
     def setup(self):
-        self.level = {str(n): FeatureFusion(self.dtype) for n in self.levels}
+        self.level = {
+            str(n): FeatureFusion(self.num_blocks, self.dtype) for n in self.levels
+        }
 
     def __call__(
         self,
