@@ -1,6 +1,11 @@
 import pytest
 
-from configs import independent_fashion_mnist, quickstart, vqgan_stability
+from configs import (
+    independent_fashion_mnist,
+    quickstart,
+    restore_photos,
+    vqgan_stability,
+)
 from vq_jax.config import paths
 from vq_jax.errors import InputError
 from vq_jax.training import inactive
@@ -89,5 +94,6 @@ def test_every_rule_is_about_a_field_that_there_is():
     config.model.quantizer.entropy_weight = 0.1
     config.model.quantizer.entropy_temperature = 0.1
     fields = paths.flatten(config.to_dict())
-    fields |= paths.flatten(independent_fashion_mnist.get_config().to_dict())
+    for other in (independent_fashion_mnist, restore_photos):
+        fields |= paths.flatten(other.get_config().to_dict())
     assert {rule.field for rule in inactive.IDLE} <= set(fields)
