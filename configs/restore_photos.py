@@ -37,14 +37,16 @@ VARIANTS = {
 
 def get_config(variant: str = ""):
     config = restoration_defaults()
-    config.num_steps = 1_500
+    config.num_steps = 600
+    config.batch_size = 8
+    config.log_every = 20
     config.data.resize = "none"
     config.data.color_prob = 0.5
     config.optim.update(
         name="adamw",
-        learning_rate=1e-3,
+        learning_rate=1.5e-3,
         schedule="cosine",
-        warmup_steps=100,
+        warmup_steps=30,
         b2=0.99,
         weight_decay=0.01,
         clip_norm=1.0,

@@ -1,6 +1,6 @@
 """Images, and parts of them, that a prior of normal images finds unlikely.
 
-detector = AnomalyDetector.calibrated(Sampler.load("runs/ar"), normal_images)
+detector = AnomalyDetector.calibrated(Sampler.load("runs/ar"), [normal_images])
 found = detector.detect(images)  # found.nats, found.residual: a number a pixel
 """
 

@@ -122,11 +122,12 @@ class RestoringInpainter:
 
     restorer: ImageRestorer
     feather: int = 4
-    fidelity: float = 1.0
+    fidelity: float | None = None
 
     def __post_init__(self):
         check_range(self.feather, 0, where="feather")
-        check_range(self.fidelity, 0.0, 1.0, where="fidelity")
+        if self.fidelity is not None:
+            check_range(self.fidelity, 0.0, 1.0, where="fidelity")
         learnt = self.restorer.config.degradation.train
         if learnt != "holes":
             raise InputError(

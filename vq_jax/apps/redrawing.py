@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
+from vq_jax.apps.windows import windows
 from vq_jax.inference.known import checked_known
 from vq_jax.inference.sampler import Sampler
 from vq_jax.models.priors.base import Prior
@@ -18,7 +19,9 @@ class Window(NamedTuple):
     known: Bool[np.ndarray, "n *tokens"]  # when its turn comes
 
 
-def plan_windows(open_codes: Bool[np.ndarray, "n *tokens"], prior: Prior) -> list:
+def plan_windows(
+    open_codes: Bool[np.ndarray, "n *tokens"], prior: Prior
+) -> list[Window]:
     """Windows in the order of drawing: row by row, in steps of half a window.
 
     A window sees all its codes that are known or were drawn in windows before, and
@@ -49,7 +52,11 @@ def window_places(
     """Rows and columns of windows over codes of this shape; they overlap by half."""
     if len(window) < 2:
         return [()]
-    starts = itertools.product(*map(_starts, shape[:2], window[:2]))
+    axes = (
+        windows(length, side).starts.tolist()
+        for length, side in zip(shape[:2], window[:2], strict=True)
+    )
+    starts = itertools.product(*axes)
     return [
         (slice(row, row + window[0]), slice(column, column + window[1]))
         for row, column in starts
@@ -96,9 +103,3 @@ def positions_to_codes(
 def no_class(prior: Prior) -> str | None:
     """The label of images whose class is not used."""
     return "none" if prior.num_classes else None
-
-
-def _starts(side: int, window: int) -> list[int]:
-    """Of windows that overlap by half; the last one ends with the grid."""
-    last = side - window
-    return [*range(0, last, max(1, window // 2)), last]

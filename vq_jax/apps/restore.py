@@ -68,17 +68,20 @@ class ImageRestorer:
         """
         return cls(open_restorer(workdir, tokenizer))
 
-    def __call__(self, image: Image, *, fidelity: float = 0.0) -> Image:
+    def __call__(self, image: Image, *, fidelity: float | None = None) -> Image:
         """The image restored, `scale` times as high and as wide.
 
         Args:
             image: uint8 [h, w, c], 0 to 255.
             fidelity: w in [0, 1], between the predicted codes and the encoder's
-                features; see `inference/restoration.py: Models.decode`.
+                features; see `inference/restoration.py: Models.decode`. By default 1
+                with fusions, which learn at that, and else 0.
 
         Raises:
             InputError: other images, or a fidelity out of range.
         """
+        if fidelity is None:
+            fidelity = float(bool(self._models.restorer.fuse_levels))
         check_range(fidelity, 0.0, 1.0, where="fidelity")
         self._check(image)
         large = enlarge(image, self.scale)

@@ -31,7 +31,7 @@ OF_PRIORS = {
     "seed": (int, 0, "of the draws"),
     "dilation": (int, 1, "codes around the hole that are drawn, too"),
 }
-OF_RESTORERS = {"fidelity": (float, 1.0, "from its codes, 0, to its features, 1")}
+OF_RESTORERS = {"fidelity": (float, 1.0, "from 0, its codes alone, to 1")}
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(image, hole) -> uint8 [n, h, w, c]"""
 

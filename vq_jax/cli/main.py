@@ -22,7 +22,7 @@ COMMANDS = {
     "sample": ("sample", "new images from a trained prior"),
     "compress": ("compress", "images to small files, coded by a tokenizer or a prior"),
     "decompress": ("decompress", "what compress wrote to images again"),
-    "inpaint": ("inpaint", "a hole of an image filled by samples of a prior"),
+    "inpaint": ("inpaint", "a hole of an image filled by a prior or a restorer"),
     "detect": ("detect", "what is unlike normal images: scores, and maps of pixels"),
     "vary": ("vary", "a share of an image's codes drawn anew by a prior"),
     "interpolate": ("interpolate", "pictures between two images"),

@@ -27,10 +27,10 @@ def main(argv: Sequence[str]) -> None:
     arguments.add_workdir(parser, "folder of a restorer's training run")
     each_image.add_arguments(parser, "the image as it is given, enlarged if need be,")
     text = (
-        "in [0, 1]: 0 takes the predicted codes alone, 1 the encoder's features, "
-        "which are smoother and nearer to the image; default: 0"
+        "in [0, 1]: 0 takes the predicted codes alone, 1 all that the encoder sees of "
+        "the image; default: 1 for a run with fusions (:fused), else 0"
     )
-    parser.add_argument("--fidelity", type=float, default=0.0, help=text)
+    parser.add_argument("--fidelity", type=float, help=text)
     arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
@@ -44,7 +44,8 @@ def _restore(args) -> None:
     from vq_jax.workdirs.files import make_folder
 
     check_flags(GUARDS, "restore")
-    check_range(args.fidelity, 0.0, 1.0, where="fidelity")
+    if args.fidelity is not None:
+        check_range(args.fidelity, 0.0, 1.0, where="fidelity")
     restorer = ImageRestorer.load(args.workdir, tokenizer=args.tokenizer)
     each_image.convert(
         args.images,
@@ -56,7 +57,7 @@ def _restore(args) -> None:
     )
 
 
-def _through(restorer, fidelity: float, picture: Picture) -> Picture:
+def _through(restorer, fidelity: float | None, picture: Picture) -> Picture:
     """The picture restored, unless it or that is an error."""
     from vq_jax.data.degradations.degradation import enlarge
 

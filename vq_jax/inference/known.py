@@ -35,6 +35,22 @@ def checked_known(
         InputError: they have other shapes or types, are no codes, or are not those that
             the prior can keep.
     """
+    codes, mask = checked_mask(known, count, prior)
+    codes = np.where(mask, codes, 0)
+    check_codes(codes, prior.layout, "known codes")
+    if prior.keeps == "prefix":
+        _check_prefix(mask, prior.layout)
+    return codes.astype(np.int32), mask
+
+
+def checked_mask(
+    known: KnownCodes, count: int, prior: Prior
+) -> tuple[np.ndarray, Bool[np.ndarray, "n *tokens"]]:
+    """Codes and a mask of them, of each of `count` images.
+
+    Raises:
+        InputError: the mask is not bool, or they have other shapes.
+    """
     codes, mask = map(np.asarray, known)
     if mask.dtype != bool:
         raise InputError(
@@ -42,17 +58,12 @@ def checked_known(
         )
     shape = (count, *prior.layout.shape)
     try:
-        codes, mask = (np.broadcast_to(array, shape) for array in (codes, mask))
+        return np.broadcast_to(codes, shape), np.broadcast_to(mask, shape)
     except ValueError as error:
         raise InputError(
             f"known: codes are {codes.shape} and the mask {mask.shape}; give both as "
             f"{_axes(count, prior.layout)}, or without the first axis for all samples."
         ) from error
-    codes = np.where(mask, codes, 0)
-    check_codes(codes, prior.layout, "known codes")
-    if prior.keeps == "prefix":
-        _check_prefix(mask, prior.layout)
-    return codes.astype(np.int32), mask
 
 
 def num_first(mask: Bool[np.ndarray, "n *tokens"], layout: TokenLayout) -> int:

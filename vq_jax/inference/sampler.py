@@ -15,8 +15,8 @@ from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.config.tables import from_section
 from vq_jax.errors import InputError
+from vq_jax.inference import known as known_codes
 from vq_jax.inference.code_frequencies import CodeFrequencies
-from vq_jax.inference.known import KnownCodes, check_codes, checked_known, num_first
 from vq_jax.inference.labels import NONE, Wanted, each_label, sample_labels
 from vq_jax.inference.load_prior import SavedPrior, open_prior
 from vq_jax.inference.tokenizer import Tokenizer
@@ -96,7 +96,7 @@ class Sampler:
         count: int,
         labels: Wanted = None,
         seed: int = 0,
-        known: KnownCodes | None = None,
+        known: known_codes.KnownCodes | None = None,
         **settings,
     ) -> UInt8[np.ndarray, "n h w c"]:
         """uint8 images; the arguments are those of `sample_codes`."""
@@ -107,7 +107,7 @@ class Sampler:
         count: int,
         labels: Wanted = None,
         seed: int = 0,
-        known: KnownCodes | None = None,
+        known: known_codes.KnownCodes | None = None,
         **settings,
     ) -> Int[np.ndarray, "n *tokens"]:
         """Codes, int32, as `tokenizer.decode` takes them.
@@ -139,7 +139,7 @@ class Sampler:
         count: int,
         labels: Wanted = None,
         seed: int = 0,
-        known: KnownCodes | None = None,
+        known: known_codes.KnownCodes | None = None,
         **settings,
     ) -> Iterator[tuple[Int[np.ndarray, "b *tokens"], Int[np.ndarray, "b"]]]:
         """The same, batch by batch, with the label of each sample, -1 for none.
@@ -152,8 +152,8 @@ class Sampler:
         found = sample_labels(labels, count, self.prior, self._classes)
         kept = None
         if known is not None:
-            codes, mask = checked_known(known, count, self.prior)
-            kept = codes, mask, num_first(mask, self.prior.layout)
+            codes, mask = known_codes.checked_known(known, count, self.prior)
+            kept = codes, mask, known_codes.num_first(mask, self.prior.layout)
         draw = functools.partial(self._draw, prior=prior, sampling=sampling)
         numbers = np.arange(count, dtype=np.uint32)
         return self._batches(draw, numbers, found, jax.random.key(seed), kept)
@@ -250,7 +250,8 @@ class Sampler:
         Raises:
             InputError: as `sample_codes`.
         """
-        check_codes(codes, self.prior.layout, "codes")
+        codes, again = known_codes.checked_mask((codes, again), len(codes), self.prior)
+        known_codes.check_codes(codes, self.prior.layout, "codes")
         check_range(count, 1, where="num")
         check_range(seed, 0, 2**32 - 1, where="seed")
         prior, sampling = self.settings(**settings)
@@ -339,7 +340,7 @@ class Sampler:
                     f"{shape}]. (uint8 arrays are images; give codes as int32.)"
                 )
             return self.tokenizer.encode(images)
-        check_codes(images, self.prior.layout, "codes")
+        known_codes.check_codes(images, self.prior.layout, "codes")
         return images.astype(np.int32)
 
 

@@ -103,7 +103,9 @@ class Objective:
             "l1": lambda: reconstruction.l1(recon, images),
             "l2": lambda: reconstruction.l2(recon, images),
             "nll": lambda: reconstruction.nll(self.model.likelihood, outputs, images),
-            PERCEPTUAL: lambda: jnp.mean(self._lpips(nets, recon, images)),
+            PERCEPTUAL: lambda: mean_lpips(
+                self.perceptual_net, nets[self.perceptual_net], recon, images
+            ),
         }
 
     def _latent_losses(self, output, images) -> dict[str, Callable]:
@@ -113,20 +115,36 @@ class Objective:
             "quantizer": lambda: output.quantized.loss,
         }
 
-    def _lpips(self, nets, recon, images):
-        net = self.perceptual_net
-        return Lpips(net=net).apply({"params": nets[net]}, recon, images)
-
     def _sum(self, losses: Mapping[str, Callable]) -> tuple[Scalar, Logs]:
-        logs = {
-            name: loss().astype(jnp.float32)
-            for name, loss in losses.items()
-            if name in self.weights
-        }
-        total = jnp.zeros((), jnp.float32)
-        for name, loss in logs.items():
-            total += jnp.asarray(self.weights[name], jnp.float32) * loss
-        return total, logs
+        return weighted_sum(self.weights, losses)
+
+
+def weighted_sum(
+    weights: Mapping[str, float], losses: Mapping[str, Callable[[], Scalar]]
+) -> tuple[Scalar, Logs]:
+    """The sum of the losses that have a weight, and each of these before it; float32.
+
+    Those of weight 0, or of none, are not computed.
+    """
+    logs = {
+        name: loss().astype(jnp.float32)
+        for name, loss in losses.items()
+        if weights.get(name)
+    }
+    total = jnp.zeros((), jnp.float32)
+    for name, loss in logs.items():
+        total += jnp.asarray(weights[name], jnp.float32) * loss
+    return total, logs
+
+
+def mean_lpips(
+    net: str,
+    params: dict,
+    images: Float[Array, "b h w c"],
+    others: Float[Array, "b h w c"],
+) -> Scalar:
+    """LPIPS with the network of this name and parameters, mean over images."""
+    return jnp.mean(Lpips(net=net).apply({"params": params}, images, others))
 
 
 def build_objective(config: ConfigDict, model: Autoencoder) -> Objective:

@@ -9,8 +9,7 @@ from jaxtyping import Array, Float, Int
 from vq_jax.config import ranges
 from vq_jax.errors import InputError
 from vq_jax.losses import reconstruction
-from vq_jax.losses.objective import PERCEPTUAL
-from vq_jax.models.perceptual.lpips import Lpips
+from vq_jax.losses.objective import PERCEPTUAL, mean_lpips, weighted_sum
 from vq_jax.ops import cross_entropy
 
 Scalar = Float[Array, ""]
@@ -77,12 +76,13 @@ class RestorationObjective:
         Gradients reach `logits` and `z_e`; codes and `z_q` are those of the clean
         image, which nothing trains.
         """
-        logs = {
-            "cross_entropy": jnp.mean(cross_entropy.token_nats(logits, indices)),
-            "latents": latent_error(z_e, z_q),
+        losses = {
+            "cross_entropy": lambda: jnp.mean(
+                cross_entropy.token_nats(logits, indices)
+            ),
+            "latents": lambda: latent_error(z_e, z_q),
         }
-        total = self.cross_entropy * logs["cross_entropy"]
-        return total + self.latents * logs["latents"], logs
+        return weighted_sum(self._weights, losses)
 
     def image_loss(
         self,
@@ -95,16 +95,16 @@ class RestorationObjective:
         Images are in [-1, 1], and gradients reach those that are restored. `nets` has
         the parameters of each of `self.nets`.
         """
-        total, logs = jnp.zeros((), jnp.float32), {}
-        if self.l1:
-            logs["l1"] = reconstruction.l1(restored, images)
-            total += self.l1 * logs["l1"]
-        if self.perceptual:
-            network = {"params": nets[self.net]}
-            distances = Lpips(net=self.net).apply(network, restored, images)
-            logs[PERCEPTUAL] = jnp.mean(distances)
-            total += self.perceptual * logs[PERCEPTUAL]
-        return total, logs
+        losses = {
+            "l1": lambda: reconstruction.l1(restored, images),
+            PERCEPTUAL: lambda: mean_lpips(self.net, nets[self.net], restored, images),
+        }
+        return weighted_sum(self._weights, losses)
+
+    @property
+    def _weights(self) -> dict[str, float]:
+        names = ("cross_entropy", "latents", "l1", PERCEPTUAL)
+        return {name: getattr(self, name) for name in names}
 
 
 def latent_error(

@@ -1,5 +1,6 @@
 """Gram matrices of features: which channels occur together, wherever that is."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -14,7 +15,9 @@ def gram_matrix(features: Float[Array, "b h w c"]) -> Float[Array, "b c c"]:
     """
     count, height, width, channels = features.shape
     rows = features.astype(jnp.float32).reshape(count, height * width, channels)
-    return jnp.einsum("bpc,bpd->bcd", rows, rows) / (height * width)
+    highest = jax.lax.Precision.HIGHEST
+    products = jnp.einsum("bpc,bpd->bcd", rows, rows, precision=highest)
+    return products / (height * width)
 
 
 def relative_distance(

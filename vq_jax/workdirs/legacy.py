@@ -20,6 +20,7 @@ ADDED_SECTIONS = {"profile": {"start": 10, "steps": 0}}
 ADDED_SINCE = {
     "adversarial": {"lecam_logits": "each"},
     "data": {"white_point": 0.0, "exclude_labels": ()},
+    "losses": {"l1": 0.0},
     "restorer": {"fuse_levels": (), "fuse_blocks": 1},
 }
 

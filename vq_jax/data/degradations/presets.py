@@ -60,9 +60,9 @@ TRAINING = {
     # [o] 10 to 40 and a margin; above, a tokenizer of 3 bits for 16 pixels loses more
     # than JPEG does.
     "jpeg": Degradation((Jpeg((5, 50)),)),
-    # [o] no blur and no noise, but any of three kernels.
-    # [o] what an image larger than the crop has around its hole is not seen.
+    # [o] from a small hole to one with little of the crop around it.
     "holes": Degradation((Hole((0.25, 0.75)),)),
+    # [o] no blur and no noise, but any of three kernels.
     "super_resolution_x2": _super_resolution(2, KINDS),
     "super_resolution_x4": _super_resolution(4, KINDS),
     # [C] blur, smaller, noise, JPEG, and back to the size. [R] half of the noise is
