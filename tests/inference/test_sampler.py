@@ -163,6 +163,10 @@ def test_codes_are_drawn_anew_where_asked_whatever_other_images_are(workdirs):
     np.testing.assert_array_equal(alone[0], found[2, :2])
     other = sampler.redraw(codes, again, count=5, seed=8)
     assert (other != found).any()
+    of_one = sampler.redraw(codes[:1].repeat(3, 0), again[0], seed=7)
+    np.testing.assert_array_equal(of_one[0, 0], found[0, 0])
+    with pytest.raises(InputError, match="the mask is int64; give bool"):
+        sampler.redraw(codes, again.astype(int))
 
 
 def test_known_codes_are_kept(sampler):

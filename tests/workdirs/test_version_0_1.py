@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from configs import vqgan_stability, vqvae_photos
+from configs import restore_photos, vqgan_stability, vqvae_photos
 from vq_jax import Tokenizer
 from vq_jax.data.sources import photos
 from vq_jax.inference.load import load_workdir
@@ -108,6 +108,17 @@ def test_a_field_that_a_section_got_since_has_the_value_of_before():
     assert found["data"]["white_point"] == 0.0
     del config["data"]["exclude_labels"]
     assert legacy.upgraded(config)["data"]["exclude_labels"] == ()
+
+
+def test_a_restorer_of_before_its_third_stage_is_one_without():
+    config = restore_photos.get_config().to_dict()
+    added = {"losses": ("l1",), "restorer": ("fuse_levels", "fuse_blocks")}
+    before = {
+        section: {k: v for k, v in config[section].items() if k not in fields}
+        for section, fields in added.items()
+    }
+    found = legacy.upgraded({**config, **before})
+    assert found == config
     del config["profile"]
     assert legacy.upgraded(config)["profile"] == {"start": 10, "steps": 0}
     alone = vqvae_photos.get_config().to_dict()

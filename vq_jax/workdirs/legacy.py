@@ -21,7 +21,7 @@ ADDED_SINCE = {
     "adversarial": {"lecam_logits": "each"},
     "data": {"white_point": 0.0, "exclude_labels": ()},
     "losses": {"l1": 0.0},
-    "restorer": {"fuse_levels": (), "fuse_blocks": 1},
+    "restorer": {"fuse_levels": (), "fuse_blocks": 4},
 }
 
 
