@@ -93,7 +93,7 @@ class AnomalyDetector:
     def calibrated(
         cls,
         sampler: Sampler,
-        normal: Iterable[Images],
+        normal: Iterable[UInt8[np.ndarray, "_ _ _ _"]],
         *,
         quantile: float = QUANTILE,
         num_samples: int = 4,
