@@ -1,6 +1,7 @@
 """Augmentation experiments: what classifiers learn from, and what is concluded."""
 
 import collections
+import dataclasses
 import json
 
 import jax
@@ -10,7 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from vq_jax import InputError, Sampler
-from vq_jax.apps.augmentation import data_sets, summary, transforms
+from vq_jax.apps.augmentation import data_sets, report, summary, transforms
 from vq_jax.apps.augmentation.data_sets import DataSets
 from vq_jax.apps.augmentation.experiment import ARMS, Experiment
 from vq_jax.apps.augmentation.labelled_images import LabelledImages
@@ -18,7 +19,7 @@ from vq_jax.evaluation import classifier
 from vq_jax.inference.load_prior import open_prior
 from vq_jax.inference.tokenizer import Tokenizer
 from vq_jax.metrics.student import mean_interval
-from vq_jax.testing import tiny, trained
+from vq_jax.testing import priors, tiny, trained
 
 COUNTS = (5, 3, 4)  # training images of the classes in the tests of labels
 
@@ -183,6 +184,54 @@ def test_repetitions_differ_and_their_arms_begin_alike(root, monkeypatch):
     assert (first.images != other.images).any()
     twice = _experiment(root, generated_per_real=2).generated(0)
     assert twice.per_class(3) == [20, 20, 20]
+
+
+class _Counted(Sampler):
+    """Knows how many images it has drawn at each call."""
+
+    def __init__(self, saved, **given):
+        super().__init__(saved, **given)
+        self.counts = []
+
+    def sample(self, count, labels=None, seed=0, known=None, **settings):
+        self.counts.append(count)
+        return super().sample(count, labels, seed, known, **settings)
+
+
+def test_the_picture_draws_what_it_shows_from_a_stream_of_its_own(root, monkeypatch):
+    shown, grid = [], report.pictures.comparison_grid
+
+    def spied(*rows, columns):
+        shown.append(rows)
+        return grid(*rows, columns=columns)
+
+    monkeypatch.setattr(report.pictures, "comparison_grid", spied)
+    made = _experiment(root, sampler=_Counted(open_prior(root / "prior"), batch_size=8))
+    np.testing.assert_array_equal(report.examples(made), report.examples(made))
+    assert made.sampler.counts == [3, 3]
+    real, _, generated, cropped, _ = shown[0]
+    labels = np.arange(3, dtype=np.int32)
+    np.testing.assert_array_equal(generated, made.generated(0, labels).images)
+    rng = np.random.default_rng(made.stream_seed(0, "examples"))
+    expected = [transforms.flip_and_crop(image, rng) for image in real]
+    np.testing.assert_array_equal(cropped, expected)
+
+
+def test_the_numbers_say_how_the_prior_was_drawn(root):
+    saved = open_prior(root / "prior")
+    sampler = Sampler(saved, batch_size=8)
+    sampler.prior = priors.build("maskgit", saved.prior.layout, num_classes=3)
+    sampling = {"num_steps": 2, "temperature": 0.5}
+    made = _experiment(root, sampler=sampler, sampling=sampling)
+    arms = summary.summarise({"real": [0.5, 0.6, 0.7]}, {"real": 30})
+    finished = report.Finished(saved, made, arms)
+    found = finished.as_json()
+    assert found.items() >= saved.card().items()
+    own = {name: getattr(sampler.prior, name) for name in sampler.prior.sampling_fields}
+    assert own.keys() >= {"num_steps", "order", "choice_temperature"}
+    wanted = {**dataclasses.asdict(saved.sampling), **own, **sampling}
+    assert found["sampling"] == wanted
+    assert report.card(finished)["num_seeds"] == 3
 
 
 def test_the_interval_is_that_of_the_paired_t_test():

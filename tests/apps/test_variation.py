@@ -1,5 +1,6 @@
 """Variations: what is kept, what is drawn, and what both depend on."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_share_1_owes_nothing_to_the_image(sampler, size):
 def test_a_raster_prior_draws_the_last_codes_of_its_own_size(root):
     sampler = Sampler.load(root / "autoregressive", batch_size=2)
     varier, image = Varier(sampler), _image()
-    assert varier.choice == "last"
+    assert varier.chosen_by == "last"
     given = sampler.tokenizer.encode(image[None])
     codes = varier.codes(image, 0.4, count=2, seed=1).reshape(2, 16)
     np.testing.assert_array_equal(
@@ -105,6 +106,13 @@ def test_a_raster_prior_draws_the_last_codes_of_its_own_size(root):
         InputError, match=r"choice='blocks' .* one code after the other"
     ):
         Varier(sampler, "blocks")
+
+
+def test_the_default_choice_is_that_of_the_prior_it_has_now(root, sampler):
+    varier = Varier(sampler)
+    assert varier.chosen_by == "random"
+    raster = Sampler.load(root / "autoregressive", batch_size=2)
+    assert dataclasses.replace(varier, sampler=raster).chosen_by == "last"
 
 
 def test_scales_are_drawn_anew_from_the_finest(root):

@@ -122,6 +122,27 @@ def test_data_sets_are_cropped_as_in_training(tokenizer, pictures, tokenize, tmp
     assert CodeSource(tmp_path / "out").card["fit"] == "crop"
 
 
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (("--data=folder:{}/in", "--split=all"), ["dogs/c.png"]),
+        (("--data=folder:{}/copy", "--split=all"), [*SIZES]),
+        (("--images={}/in",), [*SIZES]),
+    ],
+)
+def test_classes_are_left_out_of_the_data_set_of_the_run_alone(
+    trained, pictures, tokenize, tmp_path, monkeypatch, flags, names
+):
+    (tmp_path / "copy").symlink_to(tmp_path / "in")
+    config = ConfigDict(trained.config.to_dict())
+    config.data.update(source=f"folder:{tmp_path}/in", exclude_labels=(0,))
+    saved = dataclasses.replace(trained, config=config)
+    monkeypatch.setattr(load, "open_workdir", lambda workdir: saved)
+    code, printed = tokenize(*(flag.format(tmp_path) for flag in flags))
+    assert code == 0, printed
+    assert [row["name"] for row in CodeSource(tmp_path / "out").images] == names
+
+
 def test_a_broken_image_is_an_error_or_left_out(
     tokenizer, pictures, tokenize, tmp_path
 ):

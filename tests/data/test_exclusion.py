@@ -1,5 +1,6 @@
 """Classes that are left out are in no split, and the others are as before."""
 
+import pathlib
 import pickle
 
 import numpy as np
@@ -8,7 +9,8 @@ from PIL import Image
 
 from vq_jax import InputError
 from vq_jax.data import pipeline
-from vq_jax.data.sources import open_source
+from vq_jax.data.sources import exclusion, open_source
+from vq_jax.data.sources.folder import FolderSource
 
 
 @pytest.fixture
@@ -68,3 +70,25 @@ def test_what_cannot_be_left_out_is_one_error(source, data_config, given, labels
     config.exclude_labels = labels
     with pytest.raises(InputError, match=text):
         pipeline.open_records(config, "train")
+
+
+def test_labels_are_read_once_for_the_same_records(source, data_config, monkeypatch):
+    monkeypatch.setattr(exclusion, "_kept", {})
+    read, label = [], FolderSource.label
+
+    def counted(self, index):
+        read.append(index)
+        return label(self, index)
+
+    monkeypatch.setattr(FolderSource, "label", counted)
+    wanted = {(1,): [0, 2], (2, 0): [1], (0, 2): [1]}
+    for labels, total in ((1,), 9), ((1,), 9), ((2, 0), 18), ((0, 2), 18):
+        config = data_config(source=source, exclude_labels=labels)
+        records = pipeline.open_records(config, "train")
+        assert len(read) == total
+        kept = records.source.positions.tolist()
+        found = {label(records.source.source, index) for index in kept}
+        assert sorted(found) == wanted[labels]
+    (pathlib.Path(source.removeprefix("folder:")) / "train/boot/0.png").unlink()
+    assert len(pipeline.open_records(config, "train")) == 3
+    assert len(read) == 18 + 8

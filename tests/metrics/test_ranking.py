@@ -6,6 +6,7 @@ from sklearn import metrics
 
 from vq_jax import InputError
 from vq_jax.metrics import bootstrap, ranking
+from vq_jax.metrics.ranking import Ranking
 
 
 def _scores(seed, ties):
@@ -21,7 +22,7 @@ def test_areas_are_those_of_their_definitions(seed, ties):
     scores, positive = _scores(seed, ties)
     apart = scores[positive][:, None] - scores[~positive][None]
     pairs = np.mean((apart > 0) + 0.5 * (apart == 0))
-    assert abs(ranking.auroc(scores, positive) - pairs) < 1e-12
+    assert abs(Ranking(scores, positive).auroc() - pairs) < 1e-12
     assert abs(metrics.roc_auc_score(positive, scores) - pairs) < 1e-12
     expected, recall = 0.0, 0.0
     for threshold in np.unique(scores)[::-1]:
@@ -29,7 +30,7 @@ def test_areas_are_those_of_their_definitions(seed, ties):
         now = (above & positive).sum() / positive.sum()
         expected += (now - recall) * positive[above].mean()
         recall = now
-    found = ranking.average_precision(scores, positive)
+    found = Ranking(scores, positive).average_precision()
     assert abs(found - expected) < 1e-12
     assert abs(metrics.average_precision_score(positive, scores) - expected) < 1e-12
 
@@ -37,8 +38,8 @@ def test_areas_are_those_of_their_definitions(seed, ties):
 def test_weights_count_an_element_several_times_or_not_at_all():
     scores, positive = _scores(0, ties=True)
     counts = np.random.default_rng(1).integers(0, 4, 200)
-    whole = ranking.Ranking(scores, positive)
-    repeated = ranking.Ranking(scores.repeat(counts), positive.repeat(counts))
+    whole = Ranking(scores, positive)
+    repeated = Ranking(scores.repeat(counts), positive.repeat(counts))
     weights = counts.astype(float)
     assert abs(whole.auroc(weights) - repeated.auroc()) < 1e-12
     found = whole.average_precision(weights)
@@ -47,8 +48,8 @@ def test_weights_count_an_element_several_times_or_not_at_all():
 
 def test_scores_that_say_nothing_have_a_half_and_the_share_of_positives():
     positive = np.arange(10) < 3
-    assert ranking.auroc(np.zeros(10), positive) == 0.5
-    assert ranking.average_precision(np.zeros(10), positive) == pytest.approx(0.3)
+    assert Ranking(np.zeros(10), positive).auroc() == 0.5
+    assert Ranking(np.zeros(10), positive).average_precision() == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +62,11 @@ def test_scores_that_say_nothing_have_a_half_and_the_share_of_positives():
 )
 def test_what_cannot_be_ranked_is_one_error(scores, positive, text):
     with pytest.raises(InputError, match=text):
-        ranking.auroc(scores, positive)
+        Ranking(scores, positive).auroc()
 
 
 def test_intervals_of_images_are_as_wide_as_new_images_show():
-    found = [ranking.auroc(*_scores(seed, ties=False)) for seed in range(200)]
+    found = [Ranking(*_scores(seed, ties=False)).auroc() for seed in range(200)]
     scores, positive = _scores(0, ties=False)
     value, low, high = ranking.image_intervals(scores, positive)["auroc"]
     assert low < value < high
@@ -85,7 +86,7 @@ def test_intervals_of_pixels_know_that_those_of_an_image_belong_together():
     scores = rng.normal(size=positive.shape) + positive + offset
     _, low, high = ranking.pixel_intervals(scores, positive)["auroc"]
     _, inner, outer = ranking.image_intervals(scores.ravel(), positive.ravel())["auroc"]
-    assert low < ranking.auroc(scores.ravel(), positive.ravel()) < high
+    assert low < Ranking(scores.ravel(), positive.ravel()).auroc() < high
     assert high - low > 1.2 * (outer - inner)
 
 

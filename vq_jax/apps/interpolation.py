@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import zlib
 from collections.abc import Callable
 
 import jax
@@ -14,7 +13,7 @@ from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.padding import pad_to_few
 from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
-from vq_jax.ops import code_choice
+from vq_jax.ops import code_choice, streams
 from vq_jax.ops import images as image_ops
 
 Image = UInt8[np.ndarray, "_ _ _"]
@@ -91,7 +90,7 @@ class Interpolator:
         ]
         shape = codes[0].shape
         grid = shape[:2] if len(shape) > 1 else (1, shape[0])
-        key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"path"))
+        key = streams.stream(jax.random.key(seed), "path")
         ranks = np.asarray(code_choice.position_ranks(key, grid, "random"))
         ranks = ranks.reshape(shape[:2] + (1,) * (len(shape) - 2))
         counts = np.rint(_fractions(steps) * ranks.size)

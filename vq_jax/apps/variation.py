@@ -2,7 +2,6 @@
 
 import dataclasses
 import typing
-import zlib
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from vq_jax.config.checks import check_choice, check_range
 from vq_jax.errors import InputError
 from vq_jax.inference.padding import pad_to_few
 from vq_jax.inference.sampler import Sampler
-from vq_jax.ops import code_choice, row_keys
+from vq_jax.ops import code_choice, row_keys, streams
 
 Image = UInt8[np.ndarray, "h w c"]
 
@@ -36,28 +35,36 @@ class Varier:
         choice: which codes are drawn. "random": any positions, others for each
             variation. "blocks": squares of 4 x 4 positions at random. "last": the last
             of the sequence, the same for all: those of the lower rows; or of the finer
-            levels and scales, where a tokenizer has several. By default "random" where
-            the prior keeps any codes of a grid, and "last" elsewhere.
+            levels and scales, where a tokenizer has several. None: see `chosen_by`.
     """
 
     sampler: Sampler
     choice: str | None = None
 
     def __post_init__(self):
-        prior, choice = self.sampler.prior, self.choice
-        has_grid = len(prior.layout.shape) > 1
-        any_codes = prior.keeps == "any" and has_grid
-        if choice is None:
-            object.__setattr__(self, "choice", "random" if any_codes else "last")
+        if self.choice is None:
             return
-        check_choice(choice, typing.get_args(code_choice.Choice), "choice")
-        if choice != "last" and not any_codes:
+        check_choice(self.choice, typing.get_args(code_choice.Choice), "choice")
+        if self.choice != "last" and not self._keeps_any_codes:
+            has_grid = len(self.sampler.prior.layout.shape) > 1
             why = "draws one code after the other" if has_grid else "has no single grid"
             raise InputError(
-                f"choice={choice!r} draws codes anywhere, and this prior {why}; give "
-                "'last', or take a prior that keeps any codes of a grid: maskgit or "
-                "random_order."
+                f"choice={self.choice!r} draws codes anywhere, and this prior {why}; "
+                "give 'last', or take a prior that keeps any codes of a grid: maskgit "
+                "or random_order."
             )
+
+    @property
+    def chosen_by(self) -> str:
+        """`choice`; by default "random" where the prior keeps any codes of a grid, and
+        "last" elsewhere."""
+        default = "random" if self._keeps_any_codes else "last"
+        return default if self.choice is None else self.choice
+
+    @property
+    def _keeps_any_codes(self) -> bool:
+        prior = self.sampler.prior
+        return prior.keeps == "any" and len(prior.layout.shape) > 1
 
     def vary(
         self,
@@ -118,14 +125,14 @@ class Varier:
     ) -> Bool[np.ndarray, "n *tokens"]:
         """Which codes of an image of this height and width are drawn anew."""
         layout = self.sampler.tokenizer.model.token_layout(*size)
-        if self.choice == "last":
+        if self.chosen_by == "last":
             kept = layout.num_tokens - round(share * layout.num_tokens)
             last = layout.from_sequence(jnp.arange(layout.num_tokens)[None] >= kept)
             return np.repeat(np.asarray(last), count, axis=0)
-        key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(b"choice"))
+        key = streams.stream(jax.random.key(seed), "choice")
         grid = layout.shape[:2]
         keys = row_keys.numbered(key, jnp.arange(count))
-        ranks = [code_choice.position_ranks(own, grid, self.choice) for own in keys]
+        ranks = [code_choice.position_ranks(own, grid, self.chosen_by) for own in keys]
         few = np.stack(ranks) < round(share * grid[0] * grid[1])
         return positions_to_codes(few, layout.shape)
 

@@ -82,7 +82,7 @@ def _augment(args) -> None:
         arms = _run(saved, experiment, args.num_seeds, console)
         finished.append(report.Finished(saved, experiment, arms))
         _print(finished[-1], console)
-    report.write(out, finished, args.num_seeds)
+    report.write(out, finished)
     console.print(f"wrote {out}", soft_wrap=True)
 
 

@@ -7,7 +7,6 @@ done. The same seed gives the same images, whatever the batch size, and the firs
 of a larger sample.
 """
 
-import dataclasses
 import datetime
 import time
 from collections.abc import Iterator, Sequence
@@ -107,31 +106,20 @@ def _columns(labels, num_classes: int) -> int:
 def _card(args, saved, sampler, given: dict) -> dict:
     """How the images were drawn."""
     import vq_jax
+    from vq_jax.inference.settings import settings_card
 
     return {
         "vq_jax": vq_jax.__version__,
-        "workdir": str(args.workdir),
-        "step": saved.step,
-        "digest": saved.digest,
-        "tokenizer": {
-            "workdir": str(saved.tokenizer.workdir),
-            "step": saved.tokenizer.step,
-            "digest": saved.tokenizer.digest,
-        },
+        **saved.card(),
         "num": args.num,
         "seed": args.seed,
         "labels": ",".join(
             args.label or ["all" if saved.prior.num_classes else "none"]
         ),
         "labels_in_turn": True,
-        "sampling": _settings(*sampler.settings(**given)),
+        "sampling": settings_card(sampler, **given),
         "batch_size": sampler.batch_size,
     }
-
-
-def _settings(prior, sampling) -> dict:
-    own = {name: getattr(prior, name) for name in prior.sampling_fields}
-    return {**dataclasses.asdict(sampling), **own}
 
 
 def _with_progress(batches, total: int, console) -> Iterator:

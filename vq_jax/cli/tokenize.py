@@ -79,12 +79,11 @@ def _tokenize(args) -> None:
     tokenizer = Tokenizer(trained.model, trained.load())
     data = trained.config.data
     split = args.split or ("all" if args.images else data.train_split)
-    if args.images:
-        data.source = f"folder:{args.images}"
-    elif args.data:
-        data.source = args.data
-    if args.images or args.data:
-        data.exclude_labels = ()  # they number the classes of the run's source
+    source = f"folder:{args.images}" if args.images else args.data or data.source
+    # They number the classes of the run's source; and --images is all of a folder.
+    if args.images or source != data.source:
+        data.exclude_labels = ()
+    data.source = source
     data.crop = args.crop or data.crop
     arguments.apply_data_flags(data, args)
     fit = Fit(args.fit or ("whole" if args.images else "crop"), data, tokenizer.stride)

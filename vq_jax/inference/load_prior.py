@@ -35,6 +35,19 @@ class SavedPrior(SavedOnCodes):
         """SHA-256 of the parameters."""
         return digest(self.params)
 
+    def card(self) -> dict:
+        """Which prior and which tokenizer these are, for the card of what they made."""
+        return {
+            "workdir": str(self.workdir),
+            "step": self.step,
+            "digest": self.digest,
+            "tokenizer": {
+                "workdir": str(self.tokenizer.workdir),
+                "step": self.tokenizer.step,
+                "digest": self.tokenizer.digest,
+            },
+        }
+
     def classes(self) -> list[str]:
         """Names of the classes of the training data, which are opened for that.
 

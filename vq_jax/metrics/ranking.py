@@ -79,18 +79,6 @@ class Ranking:
         return np.flatnonzero(last)
 
 
-def auroc(scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"]) -> float:
-    """See `Ranking.auroc`."""
-    return Ranking(scores, positive).auroc()
-
-
-def average_precision(
-    scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"]
-) -> float:
-    """See `Ranking.average_precision`."""
-    return Ranking(scores, positive).average_precision()
-
-
 def image_intervals(
     scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"], *, seed: int = 0
 ) -> dict[str, tuple[float, float, float]]:

@@ -1,15 +1,11 @@
 """Named streams of random keys; a key is a function of seed, name and step alone."""
 
-import zlib
 from collections.abc import Iterable
 
 import jax
 from jaxtyping import Array, Int, Key
 
-
-def stream(key: Key[Array, ""], name: str) -> Key[Array, ""]:
-    """A sub-key for `name`. Stable across processes, unlike Python's hash()."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+from vq_jax.ops.streams import stream
 
 
 def step_keys(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from vq_jax.apps.augmentation import transforms
 from vq_jax.apps.augmentation.data_sets import DataSets
@@ -100,7 +101,7 @@ class Experiment:
                 self._batches(pool, arm.change, number),
                 num_steps=self.num_steps,
                 learning_rate=self.learning_rate,
-                seed=self._seed(number, "parameters"),
+                seed=self.stream_seed(number, "parameters"),
             )
             test = self.data_sets.test
             accuracy = classifier.accuracy(model, variables, test.images, test.labels)
@@ -113,18 +114,22 @@ class Experiment:
         images = self.sampler.tokenizer.reconstruct(train.images)
         return LabelledImages(images, train.labels)
 
-    def generated(self, number: int) -> LabelledImages:
-        """Images of the prior, of each class as many as there are real ones, or
-        `generated_per_real` times as many (CAS, Ravuri and Vinyals, 1905.10887)."""
-        labels = np.tile(self.data_sets.train.labels, self.generated_per_real)
-        seed = self._seed(number, "generated")
+    def generated(
+        self, number: int, labels: Int[np.ndarray, "n"] | None = None
+    ) -> LabelledImages:
+        """Images of the prior, one of each label; by default of each class as many as
+        there are real ones, or `generated_per_real` times as many (CAS, Ravuri and
+        Vinyals, 1905.10887). An image depends on its place and its own label alone."""
+        if labels is None:
+            labels = np.tile(self.data_sets.train.labels, self.generated_per_real)
+        seed = self.stream_seed(number, "generated")
         images = self.sampler.sample(len(labels), labels, seed, **self.sampling)
         return LabelledImages(images, labels)
 
     def _batches(self, pool: LabelledImages, change, number: int) -> Iterator[dict]:
         """`num_steps` batches; each image once before any comes again."""
-        order = np.random.default_rng(self._seed(number, "order"))
-        draws = np.random.default_rng(self._seed(number, "changes"))
+        order = np.random.default_rng(self.stream_seed(number, "order"))
+        draws = np.random.default_rng(self.stream_seed(number, "changes"))
         left = np.zeros(0, np.int64)
         for _ in range(self.num_steps):
             while len(left) < self.batch_size:
@@ -135,6 +140,7 @@ class Experiment:
                 images = np.stack([change(image, draws) for image in images])
             yield {"image": images, "label": pool.labels[rows]}
 
-    def _seed(self, number: int, stream: str) -> int:
+    def stream_seed(self, number: int, stream: str) -> int:
+        """The seed of a repetition's draws of one kind, which has this name."""
         words = [self.seed, number, zlib.crc32(stream.encode())]
         return int(np.random.SeedSequence(words).generate_state(1)[0])

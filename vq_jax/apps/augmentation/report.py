@@ -13,6 +13,7 @@ from vq_jax.apps.augmentation.experiment import Experiment
 from vq_jax.apps.augmentation.summary import ArmSummary
 from vq_jax.evaluation import pictures
 from vq_jax.inference.load_prior import SavedPrior
+from vq_jax.inference.settings import settings_card
 from vq_jax.workdirs import files
 
 JSON, TABLE, PICTURE = "augmentation.json", "augmentation.md", "images.png"
@@ -58,37 +59,27 @@ class Finished:
         """The numbers, and how they were made."""
         saved, experiment = self.saved, self.experiment
         sets, num_classes = experiment.data_sets, saved.prior.num_classes
-        _, sampling = experiment.sampler.settings(**experiment.sampling)
         return {
-            "workdir": str(saved.workdir),
-            "step": saved.step,
-            "digest": saved.digest,
-            "tokenizer": {
-                "workdir": str(saved.tokenizer.workdir),
-                "step": saved.tokenizer.step,
-                "digest": saved.tokenizer.digest,
-            },
+            **saved.card(),
             "source": saved.config.data.source,
             "train_split": saved.config.data.train_split,
             "images_per_class": sets.train.per_class(num_classes),
             "test_split": sets.test_split,
             "num_test_images": len(sets.test),
             "test_images_also_in_training": sets.copies,
-            "sampling": {
-                **dataclasses.asdict(sampling),
-                **dict(experiment.sampling),
-            },
+            "sampling": settings_card(experiment.sampler, **experiment.sampling),
             "arms": [arm.as_json() for arm in self.arms],
             "verdict": summary.verdict(self.arms),
         }
 
 
-def card(experiment: Experiment, num_seeds: int) -> dict:
-    """What the experiments of a command have in common."""
+def card(finished: Finished) -> dict:
+    """What this experiment has in common with the others of a command."""
+    experiment = finished.experiment
     return {
         "vq_jax": vq_jax.__version__,
         "seed": experiment.seed,
-        "num_seeds": num_seeds,
+        "num_seeds": len(finished.arms[0].accuracies),
         "num_steps": experiment.num_steps,
         "batch_size": experiment.batch_size,
         "learning_rate": experiment.learning_rate,
@@ -105,9 +96,9 @@ def card(experiment: Experiment, num_seeds: int) -> dict:
     }
 
 
-def write(folder: epath.Path, finished: Sequence[Finished], num_seeds: int) -> None:
+def write(folder: epath.Path, finished: Sequence[Finished]) -> None:
     """Writes the folder, whole or not at all; see `files.whole_folder`."""
-    content = card(finished[0].experiment, num_seeds)
+    content = card(finished[0])
     content["experiments"] = [each.as_json() for each in finished]
     picture = pictures.stack([examples(each.experiment) for each in finished])
     with files.whole_folder(folder) as draft:
@@ -150,7 +141,7 @@ def examples(experiment: Experiment) -> UInt8[np.ndarray, "height width 3"]:
     train = experiment.data_sets.train
     count = min(experiment.sampler.prior.num_classes, MAX_COLUMNS)
     rows = np.array([np.argmax(train.labels == label) for label in range(count)])
-    rng = np.random.default_rng(experiment.seed)
+    rng = np.random.default_rng(experiment.stream_seed(0, "examples"))
     real = train.images[rows]
     changed = [
         np.stack([change(image, rng) for image in real])
@@ -159,7 +150,7 @@ def examples(experiment: Experiment) -> UInt8[np.ndarray, "height width 3"]:
     return pictures.comparison_grid(
         real,
         experiment.reconstructed.images[rows],
-        experiment.generated(0).images[rows],
+        experiment.generated(0, train.labels[rows]).images,
         *changed,
         columns=count,
     )

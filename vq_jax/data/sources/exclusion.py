@@ -8,6 +8,9 @@ from jaxtyping import Int
 from vq_jax.data.sources.base import Record, Source
 from vq_jax.errors import InputError
 
+# (fingerprint, labels) -> positions of the records that have none of these labels.
+_kept: dict[tuple[str, tuple[int, ...]], Int[np.ndarray, "n"]] = {}
+
 
 class SourceWithoutClasses:
     """The records of a source whose labels are none of some; others keep theirs.
@@ -37,7 +40,7 @@ def without_classes(source: Source, labels: Sequence[int]) -> Source:
     """The source itself where there are no labels to exclude.
 
     Labels are read one by one, which takes a while where they lie within records
-    (TFDS); images are not decoded.
+    (TFDS), so once for all sources of one fingerprint; images are not decoded.
 
     Raises:
         InputError: a label that the source does not have, or nothing is left.
@@ -52,12 +55,20 @@ def without_classes(source: Source, labels: Sequence[int]) -> Source:
             f"{where}: {source.name} {numbers}; give numbers of its classes, or () to "
             "exclude none."
         )
-    found = np.array([source.label(index) for index in range(len(source))])
-    positions = np.flatnonzero(~np.isin(found, labels))
+    labels = tuple(sorted(set(labels)))
+    positions = _positions_without(source, labels)
     if not len(positions):
         raise InputError(
             f"{where} leaves no image of {source.name}/{source.split}; exclude fewer "
             "classes."
         )
-    numbers = ", ".join(map(str, sorted(set(labels))))
+    numbers = ", ".join(map(str, labels))
     return SourceWithoutClasses(source, positions, f"of other labels than {numbers}")
+
+
+def _positions_without(source: Source, labels: tuple[int, ...]):
+    key = source.fingerprint, labels
+    if key not in _kept:
+        found = np.array([source.label(index) for index in range(len(source))])
+        _kept[key] = np.flatnonzero(~np.isin(found, labels))
+    return _kept[key]
