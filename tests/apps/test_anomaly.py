@@ -9,6 +9,7 @@ from PIL import Image
 
 from vq_jax import InputError, Sampler
 from vq_jax.apps.anomaly import AnomalyDetector
+from vq_jax.inference.load_prior import open_prior
 from vq_jax.models.priors.base import Prior
 from vq_jax.testing import trained
 from vq_jax.testing.runs import initialise_run
@@ -149,9 +150,15 @@ def test_the_command_scores_images_of_any_size_and_mode(call, root, tmp_path):
     scores = json.loads((tmp_path / "first" / "scores.json").read_text())
     assert [*scores["images"]] == ["a", "b"]
     assert scores["threshold"] > 0
+    assert scores["digest"] == open_prior(root / "maskgit").digest
+    place = "the run's split 'train'"
+    expected = {"normal": place, "num_normal": 3, "quantile": 0.97}
+    assert scores["calibration"] == expected
     same = f"--threshold={scores['threshold']!r}"
     detect("second", same)
-    for name in ("scores.json", "a.png", "b.png"):
+    again = json.loads((tmp_path / "second" / "scores.json").read_text())
+    assert again == {**scores, "calibration": None}
+    for name in ("a.png", "b.png"):
         files = [(tmp_path / out / name).read_bytes() for out in ("first", "second")]
         assert files[0] == files[1]
     with Image.open(tmp_path / "first" / "b.png") as shown:
@@ -168,3 +175,31 @@ def test_the_command_scores_images_of_any_size_and_mode(call, root, tmp_path):
         assert code == 2
         assert text in printed
     assert not [*(tmp_path / "third").glob("*")]
+
+
+def test_the_command_leaves_out_broken_normal_images(call, root, tmp_path):
+    (tmp_path / "normal").mkdir()
+    for name, image in zip("bcd", _images(3, 16, 16), strict=True):
+        Image.fromarray(image).save(tmp_path / "normal" / f"{name}.png")
+    (tmp_path / "normal" / "a.png").write_bytes(b"no image")
+    code, printed = call(
+        "detect",
+        f"--workdir={root / 'maskgit'}",
+        f"--images={tmp_path / 'normal' / 'b.png'}",
+        f"--normal={tmp_path / 'normal'}",
+        f"--out={tmp_path / 'out'}",
+        "--num=1",
+        "--num_normal=2",
+    )
+    assert code == 2
+    assert "left out a of --normal: " in printed
+    assert printed.endswith(
+        "error: --normal: 1 of 3 images are left out, as said above: a.\n"
+    )
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert [*scores["images"]] == ["b"]
+    assert scores["calibration"] == {
+        "normal": str(tmp_path / "normal"),
+        "num_normal": 2,
+        "quantile": 0.97,
+    }

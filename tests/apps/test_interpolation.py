@@ -122,6 +122,11 @@ def test_larger_codes_are_refined_in_windows_and_smaller_ones_refused(
     assert (refined != path).any()
     with pytest.raises(InputError, match=r"refines images of 16x16 and larger"):
         refiner.refine(path[:, :3])
+    shape = Interpolator(tokenizer).tokens_shape(_ends(13, 21)[0])
+    assert shape == (4, 6)
+    refiner.check_tokens(shape)
+    with pytest.raises(InputError, match=r"codes are \(4, 3\) and those of the prior"):
+        refiner.check_tokens((4, 3))
 
 
 def test_what_cannot_be_is_named(root, tokenizer):
@@ -169,9 +174,41 @@ def test_the_command_takes_tokenizers_and_priors(call, root, tokenizer, tmp_path
         ("maskgit", {"flag": "--refined_share=2"}, "--refined_share=2.0 must be in"),
         ("maskgit", {"flag": "--temperature=-1"}, "--temperature=-1"),
         ("autoregressive", {}, "keeps the first codes only"),
+        ("tokenizer", {"flag": "--temperature=0.5"}, "--temperature is for a prior, "),
+        (
+            "tokenizer",
+            {"flag": "--refined_share=0.1"},
+            "--refined_share is for a prior",
+        ),
+        ("tokenizer", {"flag": "--tokenizer=x"}, "--tokenizer is for a prior, and "),
     ):
         flag = [flags.pop("flag")] if "flag" in flags else []
         code, printed = interpolate(workdir, "new", *flag, **flags)
+        assert code == 2
+        assert text in printed
+        assert not (tmp_path / "new").exists()
+
+
+def test_the_command_checks_sizes_and_its_folder_before_any_work(
+    call, root, tmp_path, monkeypatch
+):
+    def work(*args):
+        raise AssertionError("work before checks")
+
+    monkeypatch.setattr(Interpolator, "latents", work)
+    (tmp_path / "file").write_text("mine")
+    for size, out, text in (
+        ((12, 16), "new", "it refines images of 16x16 and larger ones; enlarge them."),
+        ((16, 16), "file", f"--out={tmp_path / 'file'}"),
+    ):
+        Image.fromarray(_ends(*size)[0]).save(tmp_path / "a.png")
+        code, printed = call(
+            "interpolate",
+            f"--workdir={root / 'maskgit'}",
+            f"--from={tmp_path / 'a.png'}",
+            f"--to={tmp_path / 'a.png'}",
+            f"--out={tmp_path / out}",
+        )
         assert code == 2
         assert text in printed
         assert not (tmp_path / "new").exists()

@@ -7,6 +7,7 @@ from vq_jax.cli import arguments
 
 def test_numbers_and_words_come_once_each_in_their_order():
     assert arguments.numbers("2,0,2,1") == [2, 0, 1]
+    assert arguments.sequence("2,0,2,1") == [2, 0, 2, 1]
     assert arguments.words("vq,fsq,,vq") == ["vq", "fsq"]
 
 

@@ -34,11 +34,13 @@ def _augment(call, root, out, *flags):
 
 
 def test_it_writes_what_it_prints(call, root, tmp_path):
-    code, printed = _augment(call, root, tmp_path / "a", "--temperature=0.5")
+    code, printed = _augment(
+        call, root, tmp_path / "a", "--temperature=0.5", "--channels=4,4"
+    )
     assert code == 0, printed
     content = json.loads((tmp_path / "a" / "augmentation.json").read_text())
     assert (content["num_seeds"], content["num_steps"], content["seed"]) == (5, 2, 0)
-    assert content["channels"] == [4]
+    assert content["channels"] == [4, 4]  # two layers
     (experiment,) = content["experiments"]
     assert len(experiment["digest"]) == len(experiment["tokenizer"]["digest"]) == 64
     assert experiment["images_per_class"] == [10, 10, 10]

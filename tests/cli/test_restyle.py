@@ -101,9 +101,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(restyled, tmp_path, monkey
     monkeypatch.setattr(lpips, "PACKAGE", "no_such_package")
     for flags, text in (
         (("--strength=1.5",), "--strength=1.5 must be in [0.0, 1.0]"),
-        (("--method=clip",), "--method='clip' is unknown; choose from ['adain', 'gram"),
+        (
+            ("--method=clip",),
+            "error: --method='clip' is unknown; choose from ['adain', 'gram",
+        ),
         (("--method=adain", "--style_size=3"), "--style is 3x3, and its sides have"),
         (("--method=adain", "--style_size=0"), "--style_size=0 must be in"),
+        (("--method=adain", "--steps=9"), "--steps is for --method=gram, and this is"),
+        (("--method=adain", "--step_size=1"), "--step_size is for --method=gram"),
         ((), "pip install 'vq_jax[lpips]'"),
     ):
         code, printed = restyled(*flags)
@@ -113,3 +118,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(restyled, tmp_path, monkey
     code, printed = restyled("--method=adain", style="none.png")
     assert code == 2
     assert "none.png" in printed
+
+
+def test_codes_without_a_gradient_are_one_error_before_any_image(
+    restyled, root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lpips, "load_lpips", lambda net: {})
+    trained.write_tokenizer(root / "gumbel", root / "images", "gumbel")
+    code, printed = restyled(f"--workdir={root / 'gumbel'}")
+    assert code == 2
+    assert printed.startswith("error: this quantizer's codes pass no gradient")
+    assert printed.endswith("; take --method='adain'.\n")
+    assert not (tmp_path / "out").exists()
+    code, printed = restyled(f"--workdir={root / 'gumbel'}", "--method=adain")
+    assert code == 0, printed

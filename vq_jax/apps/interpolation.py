@@ -34,6 +34,14 @@ class Interpolator:
 
     tokenizer: Tokenizer
 
+    def tokens_shape(self, image: Image) -> tuple[int, ...]:
+        """Shape of the codes of an image, padded as said above.
+
+        Raises:
+            InputError: the tokenizer takes no images of this size.
+        """
+        return self.tokenizer.model.tokens_shape(*self._padded(image).shape[1:3])
+
     def latents(self, first: Image, last: Image, steps: int = 7) -> Pictures:
         """Linear in `z_e`, the latents before the quantizer, which then quantises.
 

@@ -1,6 +1,7 @@
 """The least likely codes of images drawn anew by a prior."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -46,6 +47,16 @@ class Refiner:
                 "random_order, or the tokenizer without a prior."
             )
 
+    def check_tokens(self, shape: Sequence[int]) -> None:
+        """Raises InputError where codes of this shape, of one image, are too few."""
+        least = self.sampler.prior.layout.shape
+        if any(map(int.__lt__, shape, least)):
+            height, width, _ = self.sampler.image_shape
+            raise InputError(
+                f"codes are {tuple(shape)} and those of the prior {least}: it refines "
+                f"images of {height}x{width} and larger ones; enlarge them."
+            )
+
     def refine(
         self, codes: Int[np.ndarray, "n *tokens"], *, seed: int = 0, **settings
     ) -> Int[np.ndarray, "n *tokens"]:
@@ -55,14 +66,8 @@ class Refiner:
             InputError: there are fewer rows or columns than the prior has, or a setting
                 that it has not.
         """
+        self.check_tokens(codes.shape[1:])
         prior = self.sampler.prior
-        if any(map(int.__lt__, codes.shape[1:], prior.layout.shape)):
-            height, width, _ = self.sampler.image_shape
-            raise InputError(
-                f"codes are {codes.shape[1:]} and those of the prior "
-                f"{prior.layout.shape}: it refines images of {height}x{width} and "
-                "larger ones; enlarge them."
-            )
         label = no_class(prior)
         self.sampler.code_batches(len(codes), label, seed, **settings)  # checks alone
         if not len(codes):

@@ -101,11 +101,16 @@ def path(text: str) -> str:
     return expanded
 
 
-def numbers(text: str) -> list[int]:
-    """The numbers of "0,1,2", each once."""
+def sequence(text: str) -> list[int]:
+    """The numbers of "32,32,64", all of them in their order."""
     if not all(word.isdigit() for word in text.split(",")):
         raise argparse.ArgumentTypeError(f"{text!r} must be numbers, as 0,1,2")
-    return list(dict.fromkeys(map(int, text.split(","))))
+    return list(map(int, text.split(",")))
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers of "0,1,2", each once."""
+    return list(dict.fromkeys(sequence(text)))
 
 
 def words(text: str) -> list[str]:

@@ -13,8 +13,7 @@ table each.
 
 from collections.abc import Sequence
 
-from vq_jax.cli import arguments, compiled_programs, exits
-from vq_jax.cli.sample import SETTINGS
+from vq_jax.cli import arguments, compiled_programs, exits, sampling_flags
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 
@@ -49,19 +48,13 @@ def main(argv: Sequence[str]) -> None:
     text = "the highest of the classifier's AdamW; default: 0.002"
     parser.add_argument("--learning_rate", type=float, default=2e-3, help=text)
     text = "of the classifier's convolutions; default: 16,32,64"
-    parser.add_argument("--channels", type=arguments.numbers, help=text)
+    parser.add_argument("--channels", type=arguments.sequence, help=text)
     parser.set_defaults(channels=[16, 32, 64])
     text = "generated images of its class for each real image; default: 1"
     parser.add_argument("--generated_per_real", type=int, default=1, help=text)
-    settings = {k: v for k, v in SETTINGS.items() if k != "num_steps"}
-    for name, (kind, text) in settings.items():
-        parser.add_argument(f"--{name}", type=kind, help=f"{text}; default: the run's")
+    sampling_flags.add(parser, without=["num_steps"])  # that of the classifier
     args = parser.parse_args(argv[1:])
-    args.sampling = {
-        name: getattr(args, name)
-        for name in settings
-        if getattr(args, name) is not None
-    }
+    args.sampling = sampling_flags.given(args)
     with exits.clear_errors(FLAGS):
         compiled_programs.keep()
         _augment(args)

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from etils import epath
+from ml_collections import ConfigDict
+from rich.console import Console
 
 from vq_jax.cli import arguments, compiled_programs, each_image, exits, image_files
 from vq_jax.cli.each_image import Picture
@@ -68,7 +70,8 @@ def _detect(args) -> None:
     saved = open_prior(args.workdir, args.tokenizer)
     _check_images(args, saved.config.data)
     out, console = make_folder(args.out, "--out"), exits.console()
-    detector = _detector(args, saved, console)
+    normal = _NormalImages(args.normal, saved.config.data, console)
+    detector = _detector(args, saved, normal)
     console.print(
         f"codes of more than {detector.threshold:.3f} nats are drawn anew",
         soft_wrap=True,
@@ -87,12 +90,17 @@ def _detect(args) -> None:
             settings = {
                 "workdir": str(args.workdir),
                 "step": saved.step,
+                "digest": saved.digest,
                 "threshold": detector.threshold,
+                "calibration": _calibration(args, normal),
                 "num_samples": detector.num_samples,
                 "seed": detector.seed,
             }
             path = write_json(out / SCORES, {**settings, "images": scores})
             console.print(f"wrote {path} ({len(scores)} images)", soft_wrap=True)
+    if normal.broken:
+        count = normal.num_read + len(normal.broken)
+        raise InputError(f"--normal: {image_files.left_out(normal.broken, count)}")
 
 
 def _check_images(args, data) -> None:
@@ -103,7 +111,18 @@ def _check_images(args, data) -> None:
         next(_given(args.normal, data))
 
 
-def _detector(args, saved, console):
+def _calibration(args, normal) -> dict | None:
+    """Where the threshold came from; None where it was given."""
+    if args.threshold is not None:
+        return None
+    return {
+        "normal": normal.place,
+        "num_normal": normal.num_read,
+        "quantile": args.quantile,
+    }
+
+
+def _detector(args, saved, normal):
     """One of the threshold that is given, or that normal images have."""
     from vq_jax.apps.anomaly import AnomalyDetector
     from vq_jax.config.checks import check_range
@@ -118,30 +137,62 @@ def _detector(args, saved, console):
     detector = AnomalyDetector(sampler, given, args.num, args.seed)
     if args.threshold is not None:
         return detector
-    console.print(
-        f"calibrating on {args.normal or saved.config.data.eval_split}", soft_wrap=True
-    )
-    normal = itertools.islice(_normal(args.normal, saved.config.data), args.num_normal)
+    normal.console.print(f"calibrating on {normal.place}", soft_wrap=True)
     return AnomalyDetector.calibrated(
         sampler,
-        (image[None] for image in normal),
+        (image[None] for image in itertools.islice(normal, args.num_normal)),
         quantile=args.quantile,
         num_samples=args.num,
         seed=args.seed,
     )
 
 
-def _normal(spec: str | None, data) -> Iterator[np.ndarray]:
-    """uint8 [h, w, c] of a file, a folder or "photos"; or of the evaluation split."""
-    from vq_jax.data import pipeline
+@dataclasses.dataclass
+class _NormalImages:
+    """uint8 [h, w, c] of a file, a folder or "photos"; or of the evaluation split.
 
-    if spec is None:
-        for batch in pipeline.eval_batches(data, data.eval_split, batch_size=1):
+    Attributes:
+        spec: what the user gives; None is the split.
+        data: `config.data` of the prior's run.
+        console: where broken images are named.
+        num_read: images so far.
+        broken: names of those that were left out.
+    """
+
+    spec: str | None
+    data: ConfigDict
+    console: Console
+    num_read: int = 0
+    broken: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Where they come from."""
+        return self.spec or f"the run's split {self.data.eval_split!r}"
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for image in self._of_split() if self.spec is None else self._of_files():
+            self.num_read += 1
+            yield image
+
+    def _of_split(self) -> Iterator[np.ndarray]:
+        from vq_jax.data import pipeline
+
+        split = self.data.eval_split
+        for batch in pipeline.eval_batches(self.data, split, batch_size=1):
             if batch["mask"][0]:
                 yield batch["image"][0]
-        return
-    for _, read in _given(spec, data):
-        yield read()
+
+    def _of_files(self) -> Iterator[np.ndarray]:
+        for name, read in _given(self.spec, self.data):
+            try:
+                image = read()
+            except InputError as error:
+                text = f"left out {name} of --normal: {error}"
+                self.console.print(text, soft_wrap=True)
+                self.broken.append(name)
+                continue
+            yield image
 
 
 def _given(spec: str, data) -> Iterator:
@@ -151,15 +202,10 @@ def _given(spec: str, data) -> Iterator:
 
 
 def _through(detector, scores: dict, picture: Picture) -> Picture:
-    """The picture beside its maps, unless it or they are an error."""
+    """The picture beside its maps."""
     from vq_jax.evaluation import pictures
 
-    if picture.error:
-        return picture
-    try:
-        found = detector.detect(picture.image[None])
-    except InputError as error:
-        return Picture(picture.name, error=error)
+    found = detector.detect(picture.image[None])
     scores[picture.name] = {
         "nats_per_pixel": float(found.nats_per_pixel[0]),
         "residual": float(found.mean_residual[0]),

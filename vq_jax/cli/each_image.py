@@ -60,7 +60,8 @@ def convert(
         spec: an image, a folder of images, or "photos": the embedded held-out ones.
         out: the folder to write into.
         data: `config.data` of the model's run; channels and the white of deep grey.
-        through: fills in what a model makes of a picture, or its error.
+        through: fills in what a model makes of a picture that could be read. The
+            picture is left out where that is an InputError.
         compare: whether the image stands at the left of that; `together` says so of
             the embedded photographs below each other.
 
@@ -73,7 +74,8 @@ def convert(
     images = image_files.each(spec, data, functools.partial(_path, out))
     read = ahead.in_order(_read, images, num_threads=1, most=1)
     write = functools.partial(_write, out, compare)
-    for picture in ahead.in_order(write, map(through, read), num_threads=1, most=1):
+    done = map(functools.partial(_attempt, through), read)
+    for picture in ahead.in_order(write, done, num_threads=1, most=1):
         count += 1
         name, image = picture.name, picture.image
         if picture.error:
@@ -98,6 +100,16 @@ def _read(named: tuple[str, Callable[[], np.ndarray]]) -> Picture:
         return Picture(name, read())
     except InputError as error:
         return Picture(name, error=error)
+
+
+def _attempt(through: Callable[[Picture], Picture], picture: Picture) -> Picture:
+    """What becomes of the picture, unless one of the two is an error."""
+    if picture.error:
+        return picture
+    try:
+        return through(picture)
+    except InputError as error:
+        return Picture(picture.name, error=error)
 
 
 def _write(out: epath.Path, compare: bool, picture: Picture) -> Picture:

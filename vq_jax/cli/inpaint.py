@@ -13,8 +13,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from vq_jax.cli import arguments, compiled_programs, exits, image_files
-from vq_jax.cli.sample import SETTINGS
+from vq_jax.cli import (
+    arguments,
+    compiled_programs,
+    exits,
+    image_files,
+    sampling_flags,
+)
 from vq_jax.errors import InputError
 
 FLAGS = {
@@ -54,9 +59,7 @@ def main(argv: Sequence[str]) -> None:
     for name, (kind, default, text) in OF_PRIORS.items():
         text = f"of a prior: {text}; default: {default}"
         parser.add_argument(f"--{name}", type=kind, help=text)
-    for name, (kind, text) in SETTINGS.items():
-        text = f"of a prior: {text}; default: the run's"
-        parser.add_argument(f"--{name}", type=kind, help=text)
+    sampling_flags.add(parser, of="of a prior: ")
     arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
@@ -95,7 +98,8 @@ def _inpaint(args) -> None:
 
 def _given(args, restores: bool) -> dict:
     """The flags of this kind of run, with their defaults; of the other kind none."""
-    kinds = {"prior": {**OF_PRIORS, **SETTINGS}, "restorer": OF_RESTORERS}
+    of_priors = {**OF_PRIORS, **sampling_flags.SETTINGS}
+    kinds = {"prior": of_priors, "restorer": OF_RESTORERS}
     own, other = ("restorer", "prior") if restores else ("prior", "restorer")
     for name in kinds[other]:
         if getattr(args, name) is not None:

@@ -9,8 +9,8 @@ OUT/WAY/0.png, 1.png, … are the pictures, and OUT/together.png has a row for e
 
 from collections.abc import Sequence
 
-from vq_jax.cli import arguments, compiled_programs, exits
-from vq_jax.cli.sample import SETTINGS
+from vq_jax.cli import arguments, compiled_programs, exits, sampling_flags
+from vq_jax.errors import InputError
 
 FLAGS = {
     r"\bsampling\.(\w+)": r"--\1",
@@ -35,11 +35,9 @@ def main(argv: Sequence[str]) -> None:
     text = "pictures, both ends among them; default: 7"
     parser.add_argument("--steps", type=int, default=7, help=text)
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    text = "of the codes that the way refined draws anew, in [0, 1]; default: 0.3"
-    parser.add_argument("--refined_share", type=float, default=0.3, help=text)
-    for name, (kind, text) in SETTINGS.items():
-        text = f"of a prior: {text}; default: the run's"
-        parser.add_argument(f"--{name}", type=kind, help=text)
+    text = "of a prior: share of codes that refined draws anew, in [0, 1]; default: 0.3"
+    parser.add_argument("--refined_share", type=float, help=text)
+    sampling_flags.add(parser, of="of a prior: ")
     arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
@@ -59,14 +57,20 @@ def _interpolate(args) -> None:
     check_flags(GUARDS, "interpolate")
     check_range(args.seed, 0, 2**32 - 1, where="seed")
     config, _ = checkpoint.load_config(args.workdir)
-    data = config.data
+    is_prior, data = "prior" in config, config.data
+    if not is_prior:
+        _check_no_prior_flags(args)
     ends = [
         decode_image(path, channels=data.channels, white_point=data.white_point)
         for path in (args.first, args.last)
     ]
     check_path(*ends, args.steps)
-    tokenizer, refiner = _opened(args, "prior" in config)
+    tokenizer, refiner = _opened(args, is_prior)
     interpolator = Interpolator(tokenizer)
+    shape = interpolator.tokens_shape(ends[0])
+    if refiner:
+        refiner.check_tokens(shape)
+    out, console = make_folder(args.out, "--out"), exits.console()
     found = {
         "pixels": cross_fade(*ends, args.steps),
         "latents": interpolator.latents(*ends, args.steps),
@@ -75,9 +79,9 @@ def _interpolate(args) -> None:
         path = interpolator.code_path(*ends, args.steps, seed=args.seed)
         found["codes"] = interpolator.decode(path, ends[0].shape[:2])
     if refiner:
-        path[1:-1] = refiner.refine(path[1:-1], seed=args.seed, **_settings(args))
+        given = sampling_flags.given(args)
+        path[1:-1] = refiner.refine(path[1:-1], seed=args.seed, **given)
         found["refined"] = interpolator.decode(path, ends[0].shape[:2])
-    out, console = make_folder(args.out, "--out"), exits.console()
     for way, images in found.items():
         for number, image in enumerate(images):
             pictures.write_png(out / way / f"{number}.png", image)
@@ -85,6 +89,15 @@ def _interpolate(args) -> None:
     rows = [pictures.side_by_side(*images) for images in found.values()]
     path = pictures.write_png(out / "together.png", pictures.stack(rows))
     console.print(f"wrote {path} ({', '.join(found)})", soft_wrap=True)
+
+
+def _check_no_prior_flags(args) -> None:
+    for name in ("refined_share", "tokenizer", *args.sampling_flags):
+        if getattr(args, name) is not None:
+            raise InputError(
+                f"--{name} is for a prior, and {args.workdir} is the run of none; "
+                "leave it out."
+            )
 
 
 def _opened(args, is_prior: bool):
@@ -101,11 +114,7 @@ def _opened(args, is_prior: bool):
         return tokenizer, None
     saved = open_prior(args.workdir, args.tokenizer)
     sampler = Sampler(saved, batch_size=max(1, args.steps - 2))
-    refiner = Refiner(sampler, args.refined_share)
-    sampler.settings(**_settings(args))
+    share = {} if args.refined_share is None else {"share": args.refined_share}
+    refiner = Refiner(sampler, **share)
+    sampler.settings(**sampling_flags.given(args))
     return sampler.tokenizer, refiner
-
-
-def _settings(args) -> dict:
-    given = {name: getattr(args, name) for name in SETTINGS}
-    return {name: value for name, value in given.items() if value is not None}

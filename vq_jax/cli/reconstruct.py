@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from vq_jax.cli import arguments, compiled_programs, each_image, exits, image_files
 from vq_jax.cli.each_image import Picture
-from vq_jax.errors import InputError
 from vq_jax.inference.padding import pad_to_few
 
 
@@ -46,16 +45,11 @@ def _reconstruct(args) -> None:
 
 
 def _through(tokenizer, picture: Picture) -> Picture:
-    """The picture with its reconstruction, unless one of the two is an error."""
-    if picture.error:
-        return picture
+    """The picture with its reconstruction."""
     image = picture.image
     height, width = image.shape[:2]
     padded = pad_to_few(image, tokenizer.stride)
-    try:
-        recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
-    except InputError as error:
-        return Picture(picture.name, error=error)
+    recon = tokenizer.reconstruct(padded[None])[0, :height, :width]
     fitted = f"a multiple of the stride {tokenizer.stride}"
     if padded.shape != image.shape:
         size = f"{padded.shape[1]}x{padded.shape[0]}"

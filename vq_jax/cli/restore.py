@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from vq_jax.cli import arguments, compiled_programs, each_image, exits, image_files
 from vq_jax.cli.each_image import Picture
 from vq_jax.config.checks import check_range
-from vq_jax.errors import InputError
 
 FLAGS = {
     **image_files.FLAGS,
@@ -58,15 +57,10 @@ def _restore(args) -> None:
 
 
 def _through(restorer, fidelity: float | None, picture: Picture) -> Picture:
-    """The picture restored, unless it or that is an error."""
+    """The picture restored."""
     from vq_jax.data.degradations.degradation import enlarge
 
-    if picture.error:
-        return picture
-    try:
-        result = restorer(picture.image, fidelity=fidelity)
-    except InputError as error:
-        return Picture(picture.name, error=error)
+    result = restorer(picture.image, fidelity=fidelity)
     large = enlarge(picture.image, restorer.scale)
     return dataclasses.replace(
         picture, image=large, result=result, fitted=_fitted(restorer, large)

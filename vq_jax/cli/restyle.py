@@ -27,6 +27,13 @@ FLAGS = {
 }
 
 
+# name -> (type, default, help)
+OF_GRAM = {
+    "steps": (int, 60, "of Adam"),
+    "step_size": (float, 0.4, "the first at strength 1, in deviations of the latents"),
+}
+
+
 def main(argv: Sequence[str]) -> None:
     """Writes the restyled images."""
     parser = arguments.Parser("restyle", __doc__)
@@ -41,19 +48,16 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--strength", type=float, default=0.75, help=text)
     text = "gram or adain; default: gram"
     parser.add_argument("--method", default="gram", help=text)
-    text = "of --method=gram; default: 60"
-    parser.add_argument("--steps", type=int, default=60, help=text)
-    text = (
-        "of --method=gram, the first at strength 1, in deviations of the latents; 0.4"
-    )
-    parser.add_argument("--step_size", type=float, default=0.4, help=text)
+    for name, (kind, default, text) in OF_GRAM.items():
+        text = f"of --method=gram: {text}; default: {default}"
+        parser.add_argument(f"--{name}", type=kind, help=text)
     text = "pixels that the style's shorter side is scaled to; default: as it is"
     parser.add_argument("--style_size", type=int, help=text)
     text = "put the original on the left"
     parser.add_argument("--compare", action="store_true", help=text)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
-        check_choice(args.method, METHODS, "--method")
+        check_choice(args.method, METHODS, "method")
         compiled_programs.keep()
         _restyle(args)
 
@@ -67,6 +71,7 @@ def _restyle(args) -> None:
     from vq_jax.workdirs.files import make_folder
 
     check_flags(GUARDS, "restyle")
+    options = _options(args)
     check_range(args.strength, 0.0, 1.0, where="strength")
     trained = load_workdir(args.workdir)
     data = trained.config.data
@@ -77,7 +82,7 @@ def _restyle(args) -> None:
         check_range(args.style_size, 1, where="style_size")
         style = resize(style, args.style_size, "shorter_side", "bicubic")
     tokenizer = Tokenizer(trained.model, trained.variables, chunk_size=1)
-    restyler = _restyler(args, tokenizer)
+    restyler = _restyler(args.method, options, tokenizer)
     restyler.check_style(style)
     each_image.convert(
         args.content,
@@ -89,22 +94,30 @@ def _restyle(args) -> None:
     )
 
 
-def _restyler(args, tokenizer):
-    """The one of `--method`; weights that it needs are read here."""
-    if args.method == "adain":
+def _options(args) -> dict:
+    """The flags of --method=gram, with their defaults; of the other method none."""
+    given = {name: getattr(args, name) for name in OF_GRAM}
+    given = {name: value for name, value in given.items() if value is not None}
+    if args.method == "gram":
+        return {name: default for name, (_, default, _) in OF_GRAM.items()} | given
+    for name in given:
+        raise InputError(
+            f"--{name} is for method=gram, and this is method={args.method}; leave it "
+            "out."
+        )
+    return {}
+
+
+def _restyler(method: str, options: dict, tokenizer):
+    """The one of this method; weights that it needs are read here."""
+    if method == "adain":
         from vq_jax.apps.style.adain import AdainStyle
 
         return AdainStyle(tokenizer)
     from vq_jax.apps.style.gram import GramStyle
     from vq_jax.pretrained.lpips import load_lpips
 
-    return GramStyle(
-        tokenizer,
-        load_lpips("vgg16"),
-        steps=args.steps,
-        step_size=args.step_size,
-        say=_say,
-    )
+    return GramStyle(tokenizer, load_lpips("vgg16"), say=_say, **options)
 
 
 def _say(progress) -> None:
@@ -114,11 +127,6 @@ def _say(progress) -> None:
 
 
 def _through(restyler, style, strength: float, picture: Picture) -> Picture:
-    """The picture restyled, unless it or that is an error."""
-    if picture.error:
-        return picture
-    try:
-        result = restyler(picture.image, style, strength=strength)
-    except InputError as error:
-        return Picture(picture.name, error=error)
+    """The picture restyled."""
+    result = restyler(picture.image, style, strength=strength)
     return dataclasses.replace(picture, result=result, fitted=f"strength {strength:g}")

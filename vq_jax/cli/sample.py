@@ -11,7 +11,7 @@ import datetime
 import time
 from collections.abc import Iterator, Sequence
 
-from vq_jax.cli import arguments, compiled_programs, exits
+from vq_jax.cli import arguments, compiled_programs, exits, sampling_flags
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
 
@@ -20,17 +20,6 @@ FLAGS = {
     r"\bsampling\.(\w+)": r"--\1",
     r"\b(top_k|guidance|seed|batch_size)=": r"--\1=",
     r"\blabels=": "--label=",
-}
-SETTINGS = {
-    "temperature": (float, "of the logits; 0 takes the most likely code"),
-    "top_k": (int, "number of codes to choose from; 0 is all"),
-    "top_p": (float, "mass of codes to choose from, in (0, 1]"),
-    "guidance": (float, "classifier-free, in LlamaGen's convention; 1 is none"),
-    "guidance_schedule": (str, "constant, linear or cosine, from 1 to the above"),
-    "guidance_power": (float, "of the cosine schedule"),
-    "num_steps": (int, "of MaskGIT"),
-    "order": (str, "in which MaskGIT settles codes: confidence, random, halton, …"),
-    "choice_temperature": (float, "of MaskGIT's order by confidence"),
 }
 
 
@@ -49,8 +38,7 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--label", type=arguments.words, help=text)
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    for name, (kind, text) in SETTINGS.items():
-        parser.add_argument(f"--{name}", type=kind, help=f"{text}; default: the run's")
+    sampling_flags.add(parser)
     text = "images at once; default: 64, or all of fewer"
     parser.add_argument("--batch_size", type=int, help=text)
     arguments.add_tokenizer(parser)
@@ -73,8 +61,7 @@ def _sample(args) -> None:
     saved = open_prior(args.workdir, args.tokenizer)
     batch_size = min(64, args.num) if args.batch_size is None else args.batch_size
     sampler = Sampler(saved, batch_size=batch_size)
-    given = {name: getattr(args, name) for name in SETTINGS}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = sampling_flags.given(args)
     labels = _labels(args.label, args.num)
     batches = sampler.code_batches(args.num, labels, args.seed, **given)
     images = ((sampler.decode(codes), part) for codes, part in batches)

@@ -9,8 +9,13 @@ code is 2 then.
 
 from collections.abc import Sequence
 
-from vq_jax.cli import arguments, compiled_programs, exits, image_files
-from vq_jax.cli.sample import SETTINGS
+from vq_jax.cli import (
+    arguments,
+    compiled_programs,
+    exits,
+    image_files,
+    sampling_flags,
+)
 from vq_jax.errors import InputError
 
 FLAGS = {
@@ -39,8 +44,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--choice", help=text)
     text = "a class by number or name; default: none"
     parser.add_argument("--label", help=text)
-    for name, (kind, text) in SETTINGS.items():
-        parser.add_argument(f"--{name}", type=kind, help=f"{text}; default: the run's")
+    sampling_flags.add(parser)
     arguments.add_tokenizer(parser)
     args = parser.parse_args(argv[1:])
     with exits.clear_errors(FLAGS):
@@ -60,8 +64,7 @@ def _vary(args) -> None:
     check_range(args.num, 1, where="num")
     saved = open_prior(args.workdir, args.tokenizer)
     varier = Varier(Sampler(saved, batch_size=args.num), args.choice)
-    given = {name: getattr(args, name) for name in SETTINGS}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = sampling_flags.given(args)
     given.update(count=args.num, seed=args.seed, label=args.label)
     varier.check(args.share, **given)
     out, console = make_folder(args.out, "--out"), exits.console()

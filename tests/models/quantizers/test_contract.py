@@ -126,6 +126,20 @@ def test_quantising_codes_returns_them(case):
     np.testing.assert_allclose(out.z_q, codes, rtol=1e-6)
 
 
+@pytest.mark.parametrize("case", tiny.QUANTIZERS)
+def test_the_gradient_of_an_evaluation_reaches_z_e_where_it_is_said_to(case):
+    module, variables, z_e = _made(case)
+    weights = jax.random.normal(jax.random.key(5), z_e.shape)
+
+    @jax.jit
+    def gradient(z):
+        return jax.grad(
+            lambda z: jnp.sum(weights * apply(module, variables, z, train=False).z_q)
+        )(z)
+
+    assert bool((gradient(z_e) != 0).any()) == module.passes_gradient
+
+
 @pytest.mark.parametrize("case", UNCHANGED_GRADIENT)
 def test_the_gradient_of_z_q_reaches_z_e_unchanged(case):
     module, variables, z_e = _made(case)

@@ -70,8 +70,17 @@ class GramStyle(Restyler):
         """`params` are those of `net`, as `load_lpips("vgg16")` has them.
 
         `say` is told of every step.
+
+        Raises:
+            InputError: a number is out of range, or the tokenizer has no codes, or
+                codes that pass no gradient.
         """
         super().__init__(tokenizer)
+        if not tokenizer.model.quantizer.passes_gradient:
+            raise InputError(
+                "this quantizer's codes pass no gradient to the latents that they are "
+                "of, which therefore cannot be optimised; take method='adain'."
+            )
         check_range(steps, 1, where="steps")
         check_range(step_size, 0.0, where="step_size")
         self.objective, self.steps, self.step_size = objective, steps, step_size
@@ -90,14 +99,9 @@ class GramStyle(Restyler):
         targets = self._targets(variables, self._params, style[None], z_e)
         state = self._optimizer.init(z_e)
         for number in range(self.steps):
-            z_e, state, losses, moves = self._step(
+            z_e, state, losses = self._step(
                 variables, self._params, targets, strength, scale, z_e, state
             )
-            if number == 0 and not moves:
-                raise InputError(
-                    "the codes pass no gradient to what chose them, so latents cannot "
-                    "be optimised for this quantizer; take method='adain'."
-                )
             self._say(Progress(number + 1, losses))
         return np.asarray(self._quantized(variables, z_e))
 
@@ -129,7 +133,7 @@ class GramStyle(Restyler):
                 z_e, variables, params, targets, strength
             )
             updates, state = self._optimizer.update(grads, state)
-            return z_e + scale * updates, state, losses, jnp.any(grads != 0)
+            return z_e + scale * updates, state, losses
 
         return compiler.jit(step)
 

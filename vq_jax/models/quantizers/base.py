@@ -104,6 +104,11 @@ class Quantizer(nn.Module):
         """
         return False
 
+    @property
+    def passes_gradient(self) -> bool:
+        """Whether the gradient of `z_q` reaches `z_e` in evaluation, too."""
+        return True
+
     def residual_scale(self, level: int) -> tuple[float, ...]:
         """Code size at a residual level: one value for all channels, or one each.
 

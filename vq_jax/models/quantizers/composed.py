@@ -31,6 +31,7 @@ class ComposedQuantizer(base.Quantizer):
     token_axes = _of_inner("token_axes")
     hard_in_training = _of_inner("hard_in_training")
     learns_from_z_q = _of_inner("learns_from_z_q")
+    passes_gradient = _of_inner("passes_gradient")
     needs_data_init = _of_inner("needs_data_init")
 
     def setup(self):

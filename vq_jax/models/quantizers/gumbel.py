@@ -34,6 +34,10 @@ class GumbelQuantizer(AnnealedQuantizer):
     def hard_in_training(self) -> bool:
         return self.hard_in_forward
 
+    @property
+    def passes_gradient(self) -> bool:
+        return False
+
     def setup(self):
         super().setup()
         shape = (self.codebook_size, self.code_dim)

@@ -28,6 +28,10 @@ class SoftQuantizer(AnnealedQuantizer):
 
     hard_in_training = False
 
+    @property
+    def passes_gradient(self) -> bool:
+        return False
+
     def setup(self):
         super().setup()
 
