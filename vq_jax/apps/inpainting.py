@@ -90,7 +90,7 @@ class Inpainter:
     def _prepared(self, image, hole):
         """The image as it is encoded, and which of its codes are drawn."""
         tokenizer = self.sampler.tokenizer
-        filled = hole_fill.pull_push(image, hole)
+        filled = hole_fill.harmonic(image, hole)
         size, stride = self.sampler.image_shape[0], tokenizer.stride
         # No smaller than a window; what is added looks like the edge.
         short = [(0, max(0, size - side)) for side in hole.shape]
@@ -145,7 +145,7 @@ class RestoringInpainter:
             InputError: the hole has another size, or nothing is in it.
         """
         _check_hole(image, hole)
-        filled = hole_fill.pull_push(image, hole)
+        filled = hole_fill.harmonic(image, hole)
         restored = self.restorer(filled, fidelity=self.fidelity)
         return hole_fill.pasted(image, restored, hole, self.feather)
 

@@ -86,7 +86,7 @@ class Hole(Operation):
         def act(pixels):
             hole = np.zeros(pixels.shape[:2], bool)
             hole[*map(_span, hole.shape, sides, places)] = True
-            return hole_fill.pull_push(to_uint8(pixels), hole).astype(np.float32)
+            return hole_fill.harmonic(to_uint8(pixels), hole).astype(np.float32)
 
         return act
 
