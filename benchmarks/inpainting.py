@@ -85,6 +85,7 @@ def simple_ways(image, hole) -> dict[str, np.ndarray]:
     return {
         "mean colour": np.where(inside, mean, image)[None],
         "pull-push": pulled[None],
+        "membrane": hole_fill.harmonic(image, hole)[None],
         "biharmonic": np.where(inside, smooth, image)[None],
         **_telea(image, hole),
     }
@@ -92,14 +93,14 @@ def simple_ways(image, hole) -> dict[str, np.ndarray]:
 
 def ends(inpainter, image, hole) -> dict[str, np.ndarray]:
     """What the tokenizer of the prior makes of the fill and of the image itself."""
-    pulled, tokenizer = hole_fill.pull_push(image, hole), inpainter.sampler.tokenizer
+    fill, tokenizer = hole_fill.harmonic(image, hole), inpainter.sampler.tokenizer
 
     def through(given):
         decoded = tokenizer.reconstruct(given[None])[0]
         return hole_fill.pasted(image, decoded, hole, inpainter.feather)[None]
 
     return {
-        "pull-push through the tokenizer": through(pulled),
+        "membrane through the tokenizer": through(fill),
         "the image through the tokenizer": through(image),
         "the image": image[None],
     }

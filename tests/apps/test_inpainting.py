@@ -93,6 +93,30 @@ def test_a_fill_is_smooth_and_keeps_known_pixels():
     assert (hole_fill.pull_push(flat, hole) == 77).all()
 
 
+def test_a_membrane_is_the_mean_of_its_neighbours():
+    rows, columns = np.mgrid[:33, :40]
+    plane = np.stack([4 * rows, 3 * columns, rows + columns], -1).astype(np.uint8)
+    hole = np.zeros((33, 40), bool)
+    hole[12:33, 15:26] = True  # it meets the edge of the image
+    found = hole_fill.harmonic(plane, hole).astype(float)
+    np.testing.assert_array_equal(found[~hole], plane[~hole])
+    padded = np.pad(found, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
+    neighbours = [
+        padded[2:, 1:-1],
+        padded[:-2, 1:-1],
+        padded[1:-1, 2:],
+        padded[1:-1, :-2],
+    ]
+    mean = np.nanmean(neighbours, axis=0)
+    assert np.abs(found - mean)[hole].max() <= 1.0
+    inner = np.zeros_like(hole)
+    inner[12:20, 15:26] = True
+    found = hole_fill.harmonic(plane, inner).astype(int)
+    assert np.abs(found - plane)[inner].max() <= 1
+    assert (hole_fill.harmonic(plane, np.ones_like(hole)) == 128).all()
+    np.testing.assert_array_equal(hole_fill.harmonic(plane, hole & False), plane)
+
+
 def test_a_feather_fades_by_distance():
     image, painted = np.zeros((1, 9, 1), np.uint8), np.full((1, 9, 1), 100, np.uint8)
     hole = np.zeros((1, 9), bool)
