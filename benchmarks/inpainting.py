@@ -41,12 +41,14 @@ def main() -> None:
     parser.add_argument("--num_images", type=int, default=16)
     parser.add_argument("--num_samples", type=int, default=4)
     parser.add_argument("--holes", default="16,24,32,40,48", help="sides, in pixels")
+    parser.add_argument("--dilation", type=int, default=1, help="as of vq-jax inpaint")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--out", help="the JSON file to write")
     parser.add_argument("--picture", help="a PNG of the first images, largest hole")
     args = parser.parse_args()
     saved = open_prior(args.workdir)
-    inpainter = Inpainter(Sampler(saved, batch_size=args.num_samples))
+    sampler = Sampler(saved, batch_size=args.num_samples)
+    inpainter = Inpainter(sampler, args.dilation)
     images, nets = _images(saved, args.num_images), {"alexnet": load_lpips("alexnet")}
     settings = {"count": args.num_samples, "temperature": args.temperature}
     restorer = args.restorer and RestoringInpainter(ImageRestorer.load(args.restorer))
@@ -68,7 +70,8 @@ def main() -> None:
         ]
         rows += [{"hole": side, "way": way, **_means(found, way)} for way in found[0]]
         if args.out:
-            content = {**timing.origin(), **settings, "images": len(images)}
+            content = {**timing.origin(), **settings, "dilation": args.dilation}
+            content["images"] = len(images)
             timing.write_json(args.out, {**content, "rows": rows})
     Console(width=110, highlight=False).print(_table(rows))
     if args.picture:
