@@ -30,6 +30,9 @@ class _Source:
     def __len__(self):
         return len(self.images)
 
+    def label(self, index):
+        return index
+
     def __getitem__(self, index):
         image = self.images[index]
         return {"image": image, "label": index, "name": f"in/{index}"}

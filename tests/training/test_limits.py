@@ -31,7 +31,15 @@ from vq_jax.training.tasks.build import TASKS, build_task, check_fields
 
 NUMBERS = (float("nan"), float("inf"), -float("inf"), -(10**12), 10**12)
 OTHERS = (None, True, "x", (), {})
-MAY_BE_EMPTY = {"attention_resolutions", "augment", "features", "freeze", "lpips"}
+MAY_BE_EMPTY = {
+    "attention_resolutions",
+    "augment",
+    "exclude_labels",
+    "features",
+    "freeze",
+    "fuse_levels",
+    "lpips",
+}
 # Fields that follow from elsewhere, and of which no configuration has any.
 DERIVED = {"code_dim", "dtype", "inner", "out_channels", "subject", "where"}
 

@@ -51,7 +51,7 @@ class DataFields(TypedDict):
     crop: Literal[transforms.CROPS]
     flip: bool
     color_prob: ranges.Fraction
-    exclude_labels: tuple[int, ...]
+    exclude_labels: tuple[ranges.Natural, ...]
     white_point: Annotated[float, ranges.Range(0.0, 2.0**32)]
     on_error: Literal[ON_ERROR]
     num_threads: Annotated[int, ranges.Range(0, 2**10)]

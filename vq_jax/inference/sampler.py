@@ -8,7 +8,7 @@ from typing import Literal
 import jax
 import numpy as np
 from etils import epath
-from jaxtyping import Bool, Float, Int, Integer, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 from ml_collections import ConfigDict
 
 from vq_jax import compiler
@@ -231,7 +231,7 @@ class Sampler:
     def redraw(
         self,
         codes: Integer[np.ndarray, "n *tokens"],
-        again: Bool[np.ndarray, "n *tokens"],
+        again: np.ndarray,  # bool, [n, *tokens], or [*tokens] for all images
         *,
         count: int = 1,
         seed: int = 0,

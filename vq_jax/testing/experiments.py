@@ -31,4 +31,6 @@ def tokenizer_of(name: str, variant: str = "") -> ConfigDict:
     command = rf"configs/(\w+)\.py(?::(\S+))?[\s\\]+--workdir={re.escape(workdir)}\s"
     found = re.search(command, card)
     stem, own = found.groups() if found else (pathlib.Path(workdir).name, None)
-    return config_of(stem, ",".join(filter(None, (own, variant))))
+    config = config_of(stem, ",".join(filter(None, (own, variant))))
+    config.freeze = ()  # of its training alone, and of another run's parameters
+    return config
