@@ -60,7 +60,7 @@ def test_other_classes_are_other_records(source, data_config):
     [
         ("photos", (0,), r"exclude_labels=\(0,\): photos has no labels"),
         (None, (3,), r"exclude_labels=\(3,\).*has labels 0 to 2"),
-        (None, (-1,), "has labels 0 to 2"),
+        (None, (-1,), r"exclude_labels=-1 must be in \[0, "),
         (None, (0, 1, 2), "leaves no image.*exclude fewer"),
         (None, ("coat",), "exclude_labels='coat' must be an int"),
     ],
