@@ -78,13 +78,9 @@ class Inpainter:
         codes = np.repeat(tokenizer.encode(filled[None]), count, axis=0)
         label = no_class(prior)
         codes = redraw(self.sampler, codes, windows, label, seed, **settings)
-        # Rounding depends on how many are decoded at once, so each is alone.
-        painted = [tokenizer.decode(codes[i : i + 1]) for i in range(count)]
+        painted = tokenizer.decode_each(codes)[:, :height, :width]
         return np.stack(
-            [
-                hole_fill.pasted(image, part[0, :height, :width], hole, self.feather)
-                for part in painted
-            ]
+            [hole_fill.pasted(image, part, hole, self.feather) for part in painted]
         )
 
     def _prepared(self, image, hole):

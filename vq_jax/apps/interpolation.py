@@ -106,8 +106,7 @@ class Interpolator:
 
     def decode(self, path: Int[np.ndarray, "steps *tokens"], size: tuple) -> Pictures:
         """Pictures of codes of images of this height and width."""
-        alone = [self.tokenizer.decode(codes[None])[0] for codes in path]
-        return np.stack(alone)[:, : size[0], : size[1]]
+        return self.tokenizer.decode_each(path)[:, : size[0], : size[1]]
 
     def _round_trip(self, image: Image) -> Image:
         return self.tokenizer.reconstruct(self._padded(image))[0]

@@ -20,9 +20,8 @@ from vq_jax import compiler
 from vq_jax.apps.windows import windows
 from vq_jax.config.checks import check_range
 from vq_jax.data.degradations.degradation import enlarge
-from vq_jax.errors import InputError
 from vq_jax.inference.load_restorer import SavedRestorer, open_restorer
-from vq_jax.inference.padding import pad_to_few
+from vq_jax.inference.padding import check_image, pad_to_few
 from vq_jax.inference.restoration import most_likely
 from vq_jax.ops import images as image_ops
 
@@ -83,7 +82,7 @@ class ImageRestorer:
         if fidelity is None:
             fidelity = float(bool(self._models.restorer.fuse_levels))
         check_range(fidelity, 0.0, 1.0, where="fidelity")
-        self._check(image)
+        check_image("the image", image, self.channels)
         large = enlarge(image, self.scale)
         padded = self.pad(large)
         encoded = self._encode(self._params, padded[None])
@@ -98,14 +97,6 @@ class ImageRestorer:
         """An enlarged image as the model takes it."""
         missing = [(0, max(0, self._size - side)) for side in large.shape[:2]]
         return pad_to_few(np.pad(large, (*missing, (0, 0)), mode="edge"), self.stride)
-
-    def _check(self, image) -> None:
-        good = image.dtype == np.uint8 and image.ndim == 3 and min(image.shape) > 0
-        if not good or image.shape[-1] != self.channels:
-            raise InputError(
-                f"the image is {image.dtype} {image.shape}; give uint8 "
-                f"[h, w, {self.channels}], 0 to 255."
-            )
 
     def _predict(self, z_e) -> Int[np.ndarray, "1 hq wq"]:
         """The codes of a whole grid, window by window."""

@@ -80,10 +80,8 @@ class Varier:
         codes = self.codes(
             image, share, count=count, seed=seed, label=label, **settings
         )
-        # Rounding depends on how many are decoded at once, so each is alone.
-        decode = self.sampler.tokenizer.decode
-        drawn = [decode(codes[i : i + 1])[0] for i in range(count)]
-        return np.stack(drawn)[:, : image.shape[0], : image.shape[1]]
+        drawn = self.sampler.tokenizer.decode_each(codes)
+        return drawn[:, : image.shape[0], : image.shape[1]]
 
     def codes(
         self,

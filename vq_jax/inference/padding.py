@@ -3,6 +3,18 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from vq_jax.errors import InputError
+
+
+def check_image(name: str, image: np.ndarray, channels: int) -> None:
+    """Raises InputError where this is no image of so many channels."""
+    good = image.dtype == np.uint8 and image.ndim == 3 and min(image.shape) > 0
+    if not good or image.shape[-1] != channels:
+        raise InputError(
+            f"{name} is {image.dtype} {image.shape}; give uint8 "
+            f"[h, w, {channels}], 0 to 255."
+        )
+
 
 def pad_to_multiple(
     image: UInt8[np.ndarray, "h w c"], stride: int

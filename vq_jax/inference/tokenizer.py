@@ -163,6 +163,16 @@ class Tokenizer:
         check_has_codes(self.model, "encode")
         return self._each(self._encode, map(_images, batches))
 
+    def decode_each(
+        self, codes: Integer[np.ndarray, "n *tokens"]
+    ) -> UInt8[np.ndarray, "n h w c"]:
+        """`decode` of each image by itself, bit for bit.
+
+        Rounding depends on how many images are decoded at once.
+        """
+        alone = [self.decode(codes[i : i + 1]) for i in range(len(codes))]
+        return np.concatenate(alone)
+
     def decode(
         self, codes: Integer[np.ndarray, "n *tokens"] | Sequence
     ) -> UInt8[np.ndarray, "n h w c"]:

@@ -10,7 +10,7 @@ from jaxtyping import Int, UInt8
 from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
-from vq_jax.inference.padding import pad_to_few
+from vq_jax.inference.padding import check_image, pad_to_few
 from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
 from vq_jax.ops import images as image_ops
 
@@ -44,7 +44,7 @@ class Restyler(abc.ABC):
             InputError: other images, or a strength out of range.
         """
         check_range(strength, 0.0, 1.0, where="strength")
-        self._check("content", content)
+        check_image("content", content, self.tokenizer.channels)
         self.check_style(style)
         padded = pad_to_few(content, self.tokenizer.stride)
         codes = self._codes(padded, style, strength)
@@ -58,7 +58,7 @@ class Restyler(abc.ABC):
 
     def check_style(self, style: Image) -> None:
         """Raises InputError where an image cannot be the style."""
-        self._check("style", style)
+        check_image("style", style, self.tokenizer.channels)
         if min(style.shape[:2]) < self.min_side:
             raise InputError(
                 f"style is {style.shape[1]}x{style.shape[0]}, and its sides have to be "
@@ -77,14 +77,6 @@ class Restyler(abc.ABC):
         if strength == 0.0:
             return self.tokenizer.encode(padded[None])
         return self._restyled(padded, style, strength)
-
-    def _check(self, name: str, image: Image) -> None:
-        good = image.dtype == np.uint8 and image.ndim == 3 and min(image.shape) > 0
-        if not good or image.shape[-1] != self.tokenizer.channels:
-            raise InputError(
-                f"{name} is {image.dtype} {image.shape}; give uint8 "
-                f"[h, w, {self.tokenizer.channels}], 0 to 255."
-            )
 
     @functools.cached_property
     def _latents(self) -> Callable:
