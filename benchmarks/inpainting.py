@@ -20,7 +20,7 @@ from rich.table import Table
 from skimage import restoration
 
 from vq_jax import Sampler
-from vq_jax.apps.inpainting import Inpainter, RestoringInpainter
+from vq_jax.apps.inpainting import Inpainter, RestoringInpainter, composited
 from vq_jax.apps.restore import ImageRestorer
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
@@ -29,7 +29,8 @@ from vq_jax.metrics import holes
 from vq_jax.ops import hole_fill
 from vq_jax.pretrained.lpips import load_lpips
 
-SAMPLES, RESTORED = "samples of the prior", "restorer of holes"
+SAMPLES, RESTORED = "samples of the prior", "restorer of holes, w = {:g}"
+FIDELITIES = (0.0, 1.0)
 COLUMNS = ("hole", "way", "psnr", "lpips_alexnet", "seam", "seam_error", "apart")
 
 
@@ -42,23 +43,24 @@ def main() -> None:
     parser.add_argument("--num_samples", type=int, default=4)
     parser.add_argument("--holes", default="16,24,32,40,48", help="sides, in pixels")
     parser.add_argument("--dilation", type=int, default=1, help="as of vq-jax inpaint")
+    parser.add_argument("--feather", type=int, help="as of vq-jax inpaint")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--out", help="the JSON file to write")
     parser.add_argument("--picture", help="a PNG of the first images, largest hole")
     args = parser.parse_args()
     saved = open_prior(args.workdir)
     sampler = Sampler(saved, batch_size=args.num_samples)
-    inpainter = Inpainter(sampler, args.dilation)
+    inpainter = Inpainter(sampler, args.dilation, args.feather)
     images, nets = _images(saved, args.num_images), {"alexnet": load_lpips("alexnet")}
     settings = {"count": args.num_samples, "temperature": args.temperature}
-    restorer = args.restorer and RestoringInpainter(ImageRestorer.load(args.restorer))
+    restorers = _restorers(args.restorer, args.feather)
     rows, filled = [], []
     for side in map(int, args.holes.split(",")):
         hole = _square(images[0].shape[0], side)
         filled = [
             {
                 **simple_ways(image, hole),
-                **_restored(restorer, image, hole),
+                **{w: x.inpaint(image, hole)[None] for w, x in restorers.items()},
                 SAMPLES: inpainter.inpaint(image, hole, **settings),
                 **ends(inpainter, image, hole),
             }
@@ -70,8 +72,8 @@ def main() -> None:
         ]
         rows += [{"hole": side, "way": way, **_means(found, way)} for way in found[0]]
         if args.out:
-            content = {**timing.origin(), **settings, "dilation": args.dilation}
-            content["images"] = len(images)
+            content = {**timing.origin(), **settings, "images": len(images)}
+            content.update(dilation=args.dilation, feather=args.feather)
             timing.write_json(args.out, {**content, "rows": rows})
     Console(width=110, highlight=False).print(_table(rows))
     if args.picture:
@@ -100,7 +102,7 @@ def ends(inpainter, image, hole) -> dict[str, np.ndarray]:
 
     def through(given):
         decoded = tokenizer.reconstruct(given[None])[0]
-        return hole_fill.pasted(image, decoded, hole, inpainter.feather)[None]
+        return composited(image, decoded, hole, inpainter.feather)[None]
 
     return {
         "membrane through the tokenizer": through(fill),
@@ -109,8 +111,13 @@ def ends(inpainter, image, hole) -> dict[str, np.ndarray]:
     }
 
 
-def _restored(inpainter, image, hole) -> dict[str, np.ndarray]:
-    return {RESTORED: inpainter.inpaint(image, hole)[None]} if inpainter else {}
+def _restorers(workdir: str | None, feather) -> dict[str, RestoringInpainter]:
+    if not workdir:
+        return {}
+    restorer = ImageRestorer.load(workdir)
+    return {
+        RESTORED.format(w): RestoringInpainter(restorer, feather, w) for w in FIDELITIES
+    }
 
 
 def _telea(image, hole) -> dict[str, np.ndarray]:
@@ -182,7 +189,7 @@ def _write_picture(path, images, filled, hole) -> None:
         pictures.side_by_side(
             np.where(hole[..., None], np.uint8(255), image),
             each["biharmonic"][0],
-            *each.get(RESTORED, ()),
+            *each.get(RESTORED.format(FIDELITIES[0]), ()),
             *each[SAMPLES][:2],
             image,
         )

@@ -31,17 +31,18 @@ class Inpainter:
     Attributes:
         sampler: the prior and its tokenizer.
         dilation: in codes.
-        feather: pixels around the hole over which the sample fades into the image;
-            farther pixels are those of the image, exactly.
+        feather: None: every known pixel stays as it is, and the sample is shifted to
+            meet them (`ops.hole_fill.seamless`). Or pixels around the hole over which
+            the sample fades into the image; farther ones are those of the image.
     """
 
     sampler: Sampler
     dilation: int = 1
-    feather: int = 4
+    feather: int | None = None
 
     def __post_init__(self):
         check_range(self.dilation, 0, where="dilation")
-        check_range(self.feather, 0, where="feather")
+        _check_feather(self.feather)
         if len(self.sampler.prior.layout.shape) < 2:
             raise InputError(
                 "the codes of this prior have no grid: its coarse ones are means of "
@@ -80,7 +81,7 @@ class Inpainter:
         codes = redraw(self.sampler, codes, windows, label, seed, **settings)
         painted = tokenizer.decode_each(codes)[:, :height, :width]
         return np.stack(
-            [hole_fill.pasted(image, part, hole, self.feather) for part in painted]
+            [composited(image, part, hole, self.feather) for part in painted]
         )
 
     def _prepared(self, image, hole):
@@ -107,23 +108,23 @@ class RestoringInpainter:
     """Fills holes with what a restorer of holes makes of a smooth fill: in one way.
 
     A restorer has learnt what fills and their surroundings come from, so it needs no
-    samples, and follows the surroundings more closely than a small prior does; of a
-    large hole it gives a mean of what may be there. No pixel of the hole is looked at.
+    samples, and follows the surroundings more closely than a small prior does. No pixel
+    of the hole is looked at.
 
     Attributes:
         restorer: of a run of `configs/restore_photos.py:holes,fused`.
         feather: as that of `Inpainter`.
-        fidelity: as that of `ImageRestorer`.
+        fidelity: as that of `ImageRestorer`: from 0, the likeliest codes, to 1, nearer
+            to the smooth fill where the restorer has fusions.
     """
 
     restorer: ImageRestorer
-    feather: int = 4
-    fidelity: float | None = None
+    feather: int | None = None
+    fidelity: float = 0.0
 
     def __post_init__(self):
-        check_range(self.feather, 0, where="feather")
-        if self.fidelity is not None:
-            check_range(self.fidelity, 0.0, 1.0, where="fidelity")
+        _check_feather(self.feather)
+        check_range(self.fidelity, 0.0, 1.0, where="fidelity")
         learnt = self.restorer.config.degradation.train
         if learnt != "holes":
             raise InputError(
@@ -143,7 +144,24 @@ class RestoringInpainter:
         _check_hole(image, hole)
         filled = hole_fill.harmonic(image, hole)
         restored = self.restorer(filled, fidelity=self.fidelity)
-        return hole_fill.pasted(image, restored, hole, self.feather)
+        return composited(image, restored, hole, self.feather)
+
+
+def _check_feather(feather: int | None) -> None:
+    if feather is not None:
+        check_range(feather, 0, where="feather")
+
+
+def composited(
+    image: UInt8[np.ndarray, "h w c"],
+    painted: UInt8[np.ndarray, "h w c"],
+    hole: Bool[np.ndarray, "h w"],
+    feather: int | None = None,
+) -> UInt8[np.ndarray, "h w c"]:
+    """`image` with what was painted in its hole; `feather` as that of `Inpainter`."""
+    if feather is None:
+        return hole_fill.seamless(image, painted, hole)
+    return hole_fill.pasted(image, painted, hole, feather)
 
 
 def _check_hole(image, hole) -> None:

@@ -1,11 +1,11 @@
 """Fills a hole of an image, of any size, with samples of a prior, or with a restorer.
 
 OUT/0.png, OUT/1.png, … are the samples, and OUT/together.png shows the image without
-what is in the hole and then the samples. Pixels farther from the hole than --feather
-are those of the image. Nothing of what stands in the hole is looked at. MaskGIT and
-random_order fill any hole; a prior that draws row by row, only one that is all of the
-image after some place. A restorer of holes (configs/restore_photos.py:holes,fused)
-fills any hole in one way: OUT/0.png.
+what is in the hole and then the samples. Pixels around the hole stay as they are, or
+with --feather those farther from it. Nothing of what stands in the hole is looked at.
+MaskGIT and random_order fill any hole; a prior that draws row by row, only one that is
+all of the image after some place. A restorer of holes
+(configs/restore_photos.py:holes,fused) fills any hole in one way: OUT/0.png.
 """
 
 import functools
@@ -36,7 +36,7 @@ OF_PRIORS = {
     "seed": (int, 0, "of the draws"),
     "dilation": (int, 1, "codes around the hole that are drawn, too"),
 }
-OF_RESTORERS = {"fidelity": (float, 1.0, "from 0, its codes alone, to 1")}
+OF_RESTORERS = {"fidelity": (float, 0.0, "from 0, its codes alone, to 1")}
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(image, hole) -> uint8 [n, h, w, c]"""
 
@@ -51,8 +51,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--mask", type=arguments.path, required=True, help=text)
     text = "folder for the PNG files"
     parser.add_argument("--out", type=arguments.path, required=True, help=text)
-    text = "pixels over which what fills it fades into the image; default: 4"
-    parser.add_argument("--feather", type=int, default=4, help=text)
+    text = "fade into the image over so many pixels around, in place of none"
+    parser.add_argument("--feather", type=int, help=text)
     for name, (kind, default, text) in OF_RESTORERS.items():
         text = f"of a restorer: {text}; default: {default}"
         parser.add_argument(f"--{name}", type=kind, help=text)
