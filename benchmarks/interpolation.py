@@ -1,7 +1,7 @@
 """What lies between two images: by a tokenizer's latents, by its codes, by pixels.
 
     pip install -e '.[lpips,figures]'
-    python benchmarks/interpolation.py --workdir=TOKENIZER --figure=FILE.png
+    python benchmarks/interpolation.py --workdir=TOKENIZER --out=FILE.json
     python benchmarks/interpolation.py --workdir=PRIOR --prior --size=64
 
 Pairs of crops of the embedded held-out photographs. Along each path, as means over
@@ -15,8 +15,9 @@ import argparse
 import itertools
 import sys
 
-import jax
 import numpy as np
+import timing
+from distances import Distances
 
 from vq_jax import Sampler
 from vq_jax.apps.interpolation import Interpolator, cross_fade
@@ -24,21 +25,19 @@ from vq_jax.apps.refinement import Refiner
 from vq_jax.data.sources import photos
 from vq_jax.evaluation import pictures
 from vq_jax.inference.tokenizer import Tokenizer
-from vq_jax.metrics.lpips import lpips
-from vq_jax.metrics.psnr import psnr
-from vq_jax.ops import images as image_ops
-from vq_jax.pretrained.lpips import load_lpips
 
 WAYS = ("pixels", "latents", "codes", "refined")  # in pictures
 
 
 def main() -> None:
+    """Measures all, prints the numbers along the paths, and writes them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workdir", required=True)
     parser.add_argument("--steps", type=int, default=9)
     parser.add_argument("--size", type=int, default=192)
     text = "the workdir is a prior's: with the way refined"
     parser.add_argument("--prior", action="store_true", help=text)
+    parser.add_argument("--out", help="the JSON file to write")
     parser.add_argument("--figure", help="curves along the paths")
     parser.add_argument("--picture", help="the paths of the first pair")
     args = parser.parse_args()
@@ -61,7 +60,7 @@ def main() -> None:
             pictures.write_png(args.picture, pictures.stack(rows))
         for way, path in paths.items():
             fade = paths["pixels of round trips"]
-            measured = distances.along(path, fade, interpolator.tokenizer)
+            measured = along(distances, path, fade, interpolator.tokenizer)
             found.setdefault(way, []).append(measured)
     means = {
         way: {name: np.mean([m[name] for m in each], axis=0) for name in each[0]}
@@ -76,6 +75,13 @@ def main() -> None:
         for name, values in measured.items():
             text = " ".join(f"{value:7.3f}" for value in values)
             sys.stdout.write(f"{way:<24}{name:<24}{text}\n")
+    if args.out:
+        lists = {
+            way: {name: values.tolist() for name, values in measured.items()}
+            for way, measured in means.items()
+        }
+        given = {"steps": args.steps, "size": args.size}
+        timing.write_json(args.out, {**timing.origin(), **given, "ways": lists})
     if args.figure:
         draw(args.figure, means)
 
@@ -110,28 +116,16 @@ def relative_distance(interpolator, first, last, steps) -> np.ndarray:
     return rms / rms[[0, -1]].mean()
 
 
-class Distances:
-    """Of pictures along a path."""
-
-    def __init__(self):
-        nets = {"alexnet": load_lpips("alexnet")}
-
-        def distances(found, others):
-            pair = [image_ops.from_uint8(x) for x in (found, others)]
-            return psnr(found, others), lpips(nets, *pair)["lpips_alexnet"]
-
-        self._distances = jax.jit(distances)
-
-    def along(self, path, fade, tokenizer) -> dict[str, np.ndarray]:
-        decibels, from_fade = self._distances(path, fade)
-        return {
-            "LPIPS, neighbours": self._distances(path[1:], path[:-1])[1],
-            "LPIPS, own round trip": self._distances(tokenizer.reconstruct(path), path)[
-                1
-            ],
-            "LPIPS, cross-fade": from_fade,
-            "PSNR, cross-fade": decibels,
-        }
+def along(distances, path, fade, tokenizer) -> dict[str, np.ndarray]:
+    """Of the pictures of a path, by name: one number each, or one a step."""
+    from_fade = distances(path, fade)
+    trips = tokenizer.reconstruct(path)
+    return {
+        "LPIPS, neighbours": distances(path[1:], path[:-1])["lpips_alexnet"],
+        "LPIPS, own round trip": distances(trips, path)["lpips_alexnet"],
+        "LPIPS, cross-fade": from_fade["lpips_alexnet"],
+        "PSNR, cross-fade": from_fade["psnr"],
+    }
 
 
 def draw(path: str, means: dict) -> None:

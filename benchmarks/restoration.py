@@ -17,9 +17,9 @@ method whose package is missing is left out.
 import argparse
 import importlib.util
 
-import jax
 import numpy as np
 import timing
+from distances import NAMES, Distances
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -34,12 +34,8 @@ from vq_jax.data.sources import photos
 from vq_jax.evaluation.pictures import side_by_side, write_png
 from vq_jax.inference.padding import pad_to_multiple
 from vq_jax.inference.tokenizer import Tokenizer
-from vq_jax.metrics import accumulate
-from vq_jax.metrics.lpips import lpips
-from vq_jax.ops import images as image_ops
-from vq_jax.pretrained.lpips import load_lpips
 
-COLUMNS = ("psnr", "ssim", "lpips_alexnet", "consistency")
+COLUMNS = (*NAMES, "consistency")
 SEED = 0
 GIVEN = "given (of SR: bicubic)"
 FIDELITIES = (0.0, 1.0)
@@ -53,41 +49,20 @@ def main() -> None:
     parser.add_argument("--pictures", help="a folder for one picture a degradation")
     args = parser.parse_args()
     content = {**timing.origin(), "seed": SEED, "rows": []}
-    console, measure = Console(width=110, highlight=False), Distances()
+    console, distances = Console(width=110, highlight=False), Distances()
     for run in args.runs:
         names, workdir = run.split("=", 1)
         restorer = ImageRestorer.load(workdir)
         tokenizer = Tokenizer.load(restorer.config.tokenizer, chunk_size=1)
         for name in names.split(","):
-            rows = measured(name, restorer, tokenizer, measure, args.pictures)
+            rows = measured(name, restorer, tokenizer, distances, args.pictures)
             content["rows"] += rows
             console.print(_table(name, rows))
             if args.out:
                 timing.write_json(args.out, content)
 
 
-class Distances:
-    """Distances of a photograph from the clean one, by name."""
-
-    def __init__(self):
-        nets = {"alexnet": load_lpips("alexnet")}
-
-        def distances(found, clean):
-            pair = [image_ops.from_uint8(x)[None] for x in (found, clean)]
-            both = {**accumulate.image_metrics(*pair), **lpips(nets, *pair)}
-            return {name: values[0] for name, values in both.items()}
-
-        self._distances = jax.jit(distances)
-
-    def __call__(self, found, clean, given, drawn) -> dict[str, float]:
-        values = self._distances(found, clean)
-        return {
-            **{name: float(values[name]) for name in COLUMNS[:3]},
-            "consistency": consistency(found, given, drawn),
-        }
-
-
-def measured(name, restorer, tokenizer, measure, pictures) -> list[dict]:
+def measured(name, restorer, tokenizer, distances, pictures) -> list[dict]:
     """A row a method: the means over the photographs, and each of them."""
     found = {}
     for index, (photo, image) in enumerate(photos.held_out_photographs().items()):
@@ -101,8 +76,11 @@ def measured(name, restorer, tokenizer, measure, pictures) -> list[dict]:
             **_without_training(name, given, (height, width)),
         }
         for method, result in results.items():
-            of_photo = measure(result, clean, given, drawn)
-            found.setdefault(method, {})[photo] = of_photo
+            of_photo = distances(result[None], clean[None])
+            found.setdefault(method, {})[photo] = {
+                **{name: float(values[0]) for name, values in of_photo.items()},
+                "consistency": consistency(result, given, drawn),
+            }
         if pictures and index == 0:
             _write_picture(f"{pictures}/{name}.png", results)
     return [

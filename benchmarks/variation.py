@@ -1,21 +1,23 @@
 """How far variations of held-out images are from them, and from each other, by share.
 
     pip install -e '.[lpips]'
-    python benchmarks/variation.py --workdir=PRIOR --num_images=16
+    python benchmarks/variation.py --workdir=PRIOR --num_images=16 --out=FILE.json
 
-Tiles of the run's held-out split. Prints means over images and variations: the share
-of codes that differ from the image's, PSNR and LPIPS-AlexNet to the tokenizer's round
-trip, LPIPS to the image, LPIPS between two variations, and the prior's nats a token.
+Tiles of the run's held-out split. Means over images and variations: the share of codes
+that differ from the image's, PSNR and LPIPS-AlexNet to the tokenizer's round trip,
+LPIPS to the image, LPIPS between two variations, and the prior's nats a token.
 Beside the prior stand codes that are drawn at the same places from the histogram of
 these images' codes, as a prior that knows nothing of neighbours would.
 """
 
 import argparse
 import itertools
-import sys
 
-import jax
 import numpy as np
+import timing
+from distances import Distances
+from rich.console import Console
+from rich.table import Table
 
 from vq_jax import Sampler
 from vq_jax.apps.redrawing import no_class
@@ -23,52 +25,60 @@ from vq_jax.apps.variation import Varier
 from vq_jax.data import pipeline
 from vq_jax.evaluation import pictures
 from vq_jax.inference.load_prior import open_prior
-from vq_jax.metrics.lpips import lpips
-from vq_jax.metrics.psnr import psnr
-from vq_jax.ops import images as image_ops
-from vq_jax.pretrained.lpips import load_lpips
 
-HEADINGS = ("share", "drawn", "differ", "PSNR", "LPIPS", "of image", "apart", "nats")
+FORMS = {
+    "differ": ".3f",
+    "psnr": ".2f",
+    "lpips": ".3f",
+    "lpips_of_image": ".3f",
+    "apart": ".3f",
+    "nats_per_token": ".3f",
+}
 
 
 def main() -> None:
+    """Measures all, prints a table, and writes the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workdir", required=True)
+    parser.add_argument("--workdir", required=True, help="of the prior")
     parser.add_argument("--num_images", type=int, default=16)
     parser.add_argument("--num_samples", type=int, default=4)
     parser.add_argument("--shares", default="0.1,0.3,0.5,0.7,1.0")
-    parser.add_argument("--choice")
+    parser.add_argument("--choice", help="as of vq-jax vary")
     parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--picture")
+    parser.add_argument("--out", help="the JSON file to write")
+    parser.add_argument("--picture", help="a PNG of the tiles and variations of them")
     args = parser.parse_args()
     saved = open_prior(args.workdir)
     images = held_out(saved.config.data, args.num_images)
     varier = Varier(Sampler(saved, batch_size=args.num_samples), args.choice)
     report, shares = Report(varier.sampler, images), args.shares.split(",")
-    rows = [images, report.plain]
-    report("0", "round trip", report.codes[:, None])
-    for share in shares:
+    shown = [images, report.plain]
+    report(0.0, "round trip", report.codes[:, None])
+    for share in map(float, shares):
         drawn = [
             varier.codes(
                 image,
-                float(share),
+                share,
                 count=args.num_samples,
                 seed=number,
                 temperature=args.temperature,
             )
             for number, image in enumerate(images)
         ]
-        rows.append(report(share, "prior", np.stack(drawn)))
+        shown.append(report(share, "prior", np.stack(drawn)))
         chosen = [
-            varier.chosen(
-                image.shape[:2], float(share), count=args.num_samples, seed=number
-            )
+            varier.chosen(image.shape[:2], share, count=args.num_samples, seed=number)
             for number, image in enumerate(images)
         ]
         report(share, "histogram", report.from_histogram(np.stack(chosen)))
-    report("", "other image", np.roll(report.codes, 1, axis=0)[:, None])
+    report(None, "other image", np.roll(report.codes, 1, axis=0)[:, None])
+    Console(width=110, highlight=False).print(table(report.rows))
+    if args.out:
+        given = {"images": len(images), "num_samples": args.num_samples}
+        given["temperature"] = args.temperature
+        timing.write_json(args.out, {**timing.origin(), **given, "rows": report.rows})
     if args.picture:
-        columns = [pictures.grid(row[:8], columns=1) for row in rows]
+        columns = [pictures.grid(column[:8], columns=1) for column in shown]
         pictures.write_png(args.picture, np.concatenate(columns, axis=1))
 
 
@@ -80,48 +90,56 @@ def held_out(data, count: int) -> np.ndarray:
 
 
 class Report:
-    """Prints a line for each way of drawing codes."""
+    """A row for each way of drawing codes."""
 
     def __init__(self, sampler: Sampler, images: np.ndarray):
-        self.sampler, self.images = sampler, images
+        self.sampler, self.images, self.rows = sampler, images, []
         self.codes = sampler.tokenizer.encode(images)
         self.plain = sampler.decode(self.codes)
-        nets = {"alexnet": load_lpips("alexnet")}
+        self._distances = Distances()
 
-        def distances(found, others):
-            pair = [image_ops.from_uint8(x) for x in (found, others)]
-            return psnr(found, others), lpips(nets, *pair)["lpips_alexnet"]
-
-        self._distances = jax.jit(distances)
-        sys.stdout.write("".join(f"{heading:>12}" for heading in HEADINGS) + "\n")
-
-    def __call__(self, share: str, drawn: str, codes: np.ndarray) -> np.ndarray:
+    def __call__(self, share: float | None, drawn_by: str, codes: np.ndarray):
         """Of codes [images, samples, *tokens]; returns the first sample of each."""
         found = [self.sampler.decode(each) for each in codes.swapaxes(0, 1)]
         near = [self._distances(each, self.plain) for each in found]
-        pairs = itertools.combinations(found, 2)
-        apart = [self._distances(*pair)[1] for pair in pairs]
         label = no_class(self.sampler.prior)
         flat = codes.reshape(-1, *self.codes.shape[1:])
         nats = -self.sampler.log_prob(flat, label).mean()
-        numbers = (
-            np.mean(codes != self.codes[:, None]),
-            np.mean([decibel for decibel, _ in near]),
-            np.mean([distance for _, distance in near]),
-            np.mean([self._distances(each, self.images)[1] for each in found]),
-            np.mean(apart) if apart else np.nan,
-            nats / self.sampler.prior.layout.num_tokens,
-        )
-        text = "".join(f"{number:12.3f}" for number in numbers)
-        sys.stdout.write(f"{share:>12}{drawn:>12}{text}\n")
-        sys.stdout.flush()
+        row = {
+            "share": share,
+            "drawn_by": drawn_by,
+            "differ": np.mean(codes != self.codes[:, None]),
+            "psnr": np.mean([each["psnr"] for each in near]),
+            "lpips": np.mean([each["lpips_alexnet"] for each in near]),
+            "lpips_of_image": np.mean([self._lpips(x, self.images) for x in found]),
+            "nats_per_token": nats / self.sampler.prior.layout.num_tokens,
+        }
+        if len(found) > 1:
+            pairs = itertools.combinations(found, 2)
+            row["apart"] = np.mean([self._lpips(*pair) for pair in pairs])
+        numbers = {name: float(row[name]) for name in FORMS if name in row}
+        self.rows.append({**row, **numbers})
         return found[0]
+
+    def _lpips(self, found, others) -> np.ndarray:
+        return self._distances(found, others)["lpips_alexnet"]
 
     def from_histogram(self, chosen: np.ndarray) -> np.ndarray:
         """The images' codes with any codes of any image where `chosen`."""
         rng = np.random.default_rng(0)
         drawn = rng.choice(self.codes.ravel(), chosen.shape)
         return np.where(chosen, drawn, self.codes[:, None])
+
+
+def table(rows: list[dict]) -> Table:
+    found = Table("share", "drawn by")
+    for heading in FORMS:
+        found.add_column(heading, justify="right")
+    for row in rows:
+        share = "" if row["share"] is None else f"{row['share']:g}"
+        numbers = (format(row[n], f) if n in row else "" for n, f in FORMS.items())
+        found.add_row(share, row["drawn_by"], *numbers)
+    return found
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ def test_numbers_and_words_come_once_each_in_their_order():
     assert arguments.numbers("2,0,2,1") == [2, 0, 1]
     assert arguments.sequence("2,0,2,1") == [2, 0, 2, 1]
     assert arguments.words("vq,fsq,,vq") == ["vq", "fsq"]
+    assert arguments.all_words("vq,fsq,,vq") == ["vq", "fsq", "vq"]
 
 
 @pytest.mark.parametrize("text", ["", "1,", "a", "-1", "1.5"])

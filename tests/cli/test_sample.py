@@ -69,7 +69,7 @@ def test_its_card_says_how(call, workdir, tmp_path):
     ("flag", "labels"),
     [
         ("--label=2", [2, 2, 2, 2]),
-        ("--label=shirt,0", [2, 0, 2, 0]),
+        ("--label=shirt,shirt,0", [2, 2, 0, 2]),
         ("--label=all", [0, 1, 2, 0]),
         ("--label=none", None),
     ],

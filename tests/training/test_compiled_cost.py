@@ -18,17 +18,12 @@ KEY = jax.random.key(0)
 WEIGHTS = {"l1": 1.0, "quantizer": 1.0}
 
 
-@pytest.fixture
-def optimised():
-    """As in a run: dead code is dropped among the optimisations."""
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 @pytest.mark.slow
-def test_a_discriminator_costs_no_second_pass_through_the_decoder(optimised):
-    """f16 at 256 px, adaptive weight and all, in at most 1.1 times the flops."""
+def test_a_discriminator_costs_no_second_pass_through_the_decoder():
+    """f16 at 256 px, adaptive weight and all, in at most 1.1 times the flops.
+
+    Of the programs that the compiler is given: all that it could still drop counts.
+    """
     config = vqgan_imagenet256.get_config()
     model = build_autoencoder(config.model, channels=3)
     discriminator = build_discriminator(config.discriminator, config.model.dtype)
@@ -40,8 +35,7 @@ def test_a_discriminator_costs_no_second_pass_through_the_decoder(optimised):
     batch = {"image": jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.uint8)}
 
     def flops(step, state):
-        compiled = jax.jit(step).lower(state, batch, KEY).compile()
-        return compiled.cost_analysis()["flops"]
+        return jax.jit(step).lower(state, batch, KEY).cost_analysis()["flops"]
 
     ratio = flops(both, state) / flops(alone, state.generator)
     assert 1.0 < ratio < 1.1

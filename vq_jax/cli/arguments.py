@@ -115,4 +115,9 @@ def numbers(text: str) -> list[int]:
 
 def words(text: str) -> list[str]:
     """The words of "vq,fsq", each once."""
-    return list(dict.fromkeys(filter(None, text.split(","))))
+    return list(dict.fromkeys(all_words(text)))
+
+
+def all_words(text: str) -> list[str]:
+    """The words of "3,3,5", as often as they are there."""
+    return list(filter(None, text.split(",")))

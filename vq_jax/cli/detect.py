@@ -30,6 +30,8 @@ FLAGS = {
     r"config\.tokenizer": "--tokenizer",
     r"\b(threshold|quantile|num|seed|num_normal)=": r"--\1=",
 }
+# Flags of the calibration, with their defaults.
+CALIBRATION = {"normal": None, "num_normal": 256, "quantile": 0.97}
 SCORES = "scores.json"
 WHITE_LEVELS = 128  # of the residual
 
@@ -46,10 +48,10 @@ def main(argv: Sequence[str]) -> None:
     text = "normal images that were not trained on; default: the run's eval_split"
     parser.add_argument("--normal", type=arguments.path, help=text)
     text = "so many of them set the threshold; default: 256"
-    parser.add_argument("--num_normal", type=int, default=256, help=text)
+    parser.add_argument("--num_normal", type=int, help=text)
     text = "of the nats of their codes, that is the threshold; default: 0.97"
-    parser.add_argument("--quantile", type=float, default=0.97, help=text)
-    text = "nats above which a code is drawn anew; then no normal images are read"
+    parser.add_argument("--quantile", type=float, help=text)
+    text = "nats above which a code is drawn anew, in place of the three above"
     parser.add_argument("--threshold", type=float, help=text)
     text = "samples of an image; default: 4"
     parser.add_argument("--num", type=int, default=4, help=text)
@@ -67,6 +69,7 @@ def _detect(args) -> None:
     from vq_jax.workdirs.files import make_folder, write_json
 
     check_flags(GUARDS, "detect")
+    _settle_calibration(args)
     saved = open_prior(args.workdir, args.tokenizer)
     _check_images(args, saved.config.data)
     out, console = make_folder(args.out, "--out"), exits.console()
@@ -101,6 +104,22 @@ def _detect(args) -> None:
     if normal.broken:
         count = normal.num_read + len(normal.broken)
         raise InputError(f"--normal: {image_files.left_out(normal.broken, count)}")
+
+
+def _settle_calibration(args) -> None:
+    """Gives the flags of the calibration their defaults.
+
+    Raises:
+        InputError: one of them is given, and the threshold too.
+    """
+    for name, default in CALIBRATION.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
+        elif args.threshold is not None:
+            raise InputError(
+                f"--{name} finds a threshold, and --threshold={args.threshold:g} is "
+                "one; leave one of them out."
+            )
 
 
 def _check_images(args, data) -> None:

@@ -104,7 +104,7 @@ def _given(args, restores: bool) -> dict:
     for name in kinds[other]:
         if getattr(args, name) is not None:
             raise InputError(
-                f"--{name} is for a {other}, and {args.workdir} is the run of a {own}; "
+                f"--{name} is for a {other}, and {args.workdir} is not the run of one; "
                 "leave it out."
             )
     found = {name: getattr(args, name) for name in kinds[own]}

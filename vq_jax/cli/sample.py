@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
         "all: each in turn, so that there are equally many; none. Default: all, where "
         "the prior has classes"
     )
-    parser.add_argument("--label", type=arguments.words, help=text)
+    parser.add_argument("--label", type=arguments.all_words, help=text)
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     sampling_flags.add(parser)
     text = "images at once; default: 64, or all of fewer"
