@@ -36,9 +36,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 notebooks: $(VENV)/.installed-test
-	cd notebooks && for name in *.ipynb; do \
-	  ../$(BIN)/python -c "import sys, nbclient, nbformat; nbclient.NotebookClient(nbformat.read(sys.argv[1], as_version=4), timeout=900).execute()" $$name || exit; \
-	done
+	cd notebooks && ls *.ipynb | xargs -P 2 -n 1 ../$(BIN)/python -c "import sys, nbclient, nbformat; nbclient.NotebookClient(nbformat.read(sys.argv[1], as_version=4), timeout=1800).execute()"
 
 $(VENV)/.installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vq_jax needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
+from vq_jax.inference import latents
 from vq_jax.inference.padding import pad_to_few
 from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
 from vq_jax.ops import code_choice, streams
@@ -116,22 +117,14 @@ class Interpolator:
 
     @functools.cached_property
     def _encode_latents(self) -> Callable:
-        model = self.tokenizer.model
-
-        def encode_latents(variables, images):
-            images = image_ops.from_uint8(images)
-            return model.apply(variables, images, method="encode_latents")
-
-        return compiler.jit(encode_latents)
+        return compiler.jit(functools.partial(latents.encode, self.tokenizer.model))
 
     @functools.cached_property
     def _decode_latents(self) -> Callable:
         model = self.tokenizer.model
 
         def decode_latents(variables, z_e):
-            z_q = model.apply(variables, z_e, method="quantize").z_q
-            recon = model.apply(variables, z_q, method="decode_latents")
-            return image_ops.to_uint8(recon)
+            return image_ops.to_uint8(latents.decode(model, variables, z_e))
 
         return compiler.jit(decode_latents)
 

@@ -14,12 +14,11 @@ from vq_jax import compiler
 from vq_jax.apps.style.restyler import Image, Restyler
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
+from vq_jax.inference import latents
 from vq_jax.inference.tokenizer import Tokenizer
 from vq_jax.losses.style import StyleObjective
-from vq_jax.models.autoencoder import Autoencoder
 from vq_jax.models.perceptual.lpips import MIN_SIDE, Lpips, trunk_features
 from vq_jax.ops import images as image_ops
-from vq_jax.typing import Variables
 
 VGG16 = Lpips(net="vgg16")
 OBJECTIVE = StyleObjective()
@@ -115,7 +114,7 @@ class GramStyle(Restyler):
 
         def targets(variables, params, style, z_e):
             style = trunk_features(net, params, image_ops.from_uint8(style))
-            content = trunk_features(net, params, painted(model, variables, z_e))
+            content = trunk_features(net, params, latents.decode(model, variables, z_e))
             return objective.targets(style, content)
 
         return compiler.jit(targets)
@@ -125,7 +124,9 @@ class GramStyle(Restyler):
         model, net, objective = self.tokenizer.model, self._net, self.objective
 
         def loss(z_e, variables, params, targets, strength):
-            features = trunk_features(net, params, painted(model, variables, z_e))
+            features = trunk_features(
+                net, params, latents.decode(model, variables, z_e)
+            )
             return objective(features, targets, strength)
 
         def step(variables, params, targets, strength, scale, z_e, state):
@@ -136,11 +137,3 @@ class GramStyle(Restyler):
             return z_e + scale * updates, state, losses
 
         return compiler.jit(step)
-
-
-def painted(
-    model: Autoencoder, variables: Variables, z_e: Float[Array, "b hq wq d"]
-) -> Float[Array, "b h w c"]:
-    """Images of the codes of `z_e`, nominally in [-1, 1]; gradients reach `z_e`."""
-    z_q = model.apply(variables, z_e, method="quantize").z_q
-    return model.apply(variables, z_q, method="decode_latents")

@@ -10,9 +10,9 @@ from jaxtyping import Int, UInt8
 from vq_jax import compiler
 from vq_jax.config.checks import check_range
 from vq_jax.errors import InputError
+from vq_jax.inference import latents
 from vq_jax.inference.padding import check_image, pad_to_few
 from vq_jax.inference.tokenizer import Tokenizer, check_has_codes
-from vq_jax.ops import images as image_ops
 
 Image = UInt8[np.ndarray, "_ _ _"]
 
@@ -81,20 +81,9 @@ class Restyler(abc.ABC):
     @functools.cached_property
     def _latents(self) -> Callable:
         """(variables, uint8 [b, h, w, c]) -> `z_e` [b, hq, wq, d]"""
-        model = self.tokenizer.model
-
-        def latents(variables, images):
-            images = image_ops.from_uint8(images)
-            return model.apply(variables, images, method="encode_latents")
-
-        return compiler.jit(latents)
+        return compiler.jit(functools.partial(latents.encode, self.tokenizer.model))
 
     @functools.cached_property
     def _quantized(self) -> Callable:
         """(variables, `z_e`) -> indices [b, *tokens]"""
-        model = self.tokenizer.model
-
-        def quantized(variables, z_e):
-            return model.apply(variables, z_e, method="quantize").indices
-
-        return compiler.jit(quantized)
+        return compiler.jit(functools.partial(latents.codes, self.tokenizer.model))
