@@ -22,6 +22,7 @@ CALLED = re.compile(
     r"|false_computation|called_computations)=(\{[^}]*\}|%[\w.\-]+)"
 )
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+NO_ESTIMATE = 2**63 - 1  # what the compiler writes of scatters on v6e
 TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
 OP_NAME = re.compile(r'op_name="((?:[^"\\]|\\.)*)"')
 
@@ -58,7 +59,7 @@ class Instruction:
     def cycles(self) -> int | None:
         """The compiler's estimate for one execution, where there is one."""
         found = CYCLES.search(self.attributes)
-        return int(found[1]) if found else None
+        return int(found[1]) if found and int(found[1]) != NO_ESTIMATE else None
 
     @property
     def op_name(self) -> str:
