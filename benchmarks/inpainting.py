@@ -4,9 +4,9 @@
     python benchmarks/inpainting.py --workdir=PRIOR --restorer=RESTORER --out=FILE.json
 
 Tiles of the run's held-out split, with a square hole in the centre, and several samples
-of each. Prints PSNR and LPIPS-AlexNet over the hole alone, the step of intensity across
-its border, and how far samples differ from each other. The seam's error is how far that
-step is from the original's. Telea needs OpenCV, and is left out without.
+of each. Prints PSNR, SSIM and LPIPS-AlexNet over the hole alone, the step of intensity
+across its border, and how far samples differ from each other. The seam's error is how
+far that step is from the original's. Telea needs OpenCV, and is left out without.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from vq_jax.pretrained.lpips import load_lpips
 
 SAMPLES, RESTORED = "samples of the prior", "restorer of holes, w = {:g}"
 FIDELITIES = (0.0, 1.0)
-COLUMNS = ("hole", "way", "psnr", "lpips_alexnet", "seam", "seam_error", "apart")
+NUMBERS = ("psnr", "ssim", "lpips_alexnet", "seam", "seam_error", "apart")
+COLUMNS = ("hole", "way", *NUMBERS)
 
 
 def main() -> None:
@@ -141,6 +142,7 @@ def measured(nets, found, image, hole) -> dict[str, dict[str, float]]:
         ]
         numbers[way] = {
             "psnr": np.mean([holes.hole_psnr(x, image, hole) for x in images]),
+            "ssim": np.mean(holes.hole_ssim(images, image, hole)),
             "lpips_alexnet": np.mean(
                 holes.hole_lpips(nets, images, image, hole)["lpips_alexnet"]
             ),
@@ -175,10 +177,10 @@ def _table(rows) -> Table:
     table = Table()
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "way" else "right")
-    forms = {"psnr": ".2f", "lpips_alexnet": ".3f"}
+    forms = {"psnr": ".2f", "ssim": ".3f", "lpips_alexnet": ".3f"}
     for row in rows:
         numbers = [
-            format(row[c], forms.get(c, ".1f")) if c in row else "" for c in COLUMNS[2:]
+            format(row[c], forms.get(c, ".1f")) if c in row else "" for c in NUMBERS
         ]
         table.add_row(str(row["hole"]), row["way"], *numbers)
     return table

@@ -1,5 +1,6 @@
 """Holes that samples fill: nothing leaks out of them, and nothing changes around."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from vq_jax.apps.inpainting import Inpainter, RestoringInpainter
 from vq_jax.apps.redrawing import plan_windows
 from vq_jax.apps.restore import ImageRestorer
 from vq_jax.metrics import holes
+from vq_jax.metrics.ssim import ssim
 from vq_jax.ops import hole_fill
 from vq_jax.testing import trained
 from vq_jax.testing.runs import initialise_run
@@ -165,6 +167,20 @@ def test_numbers_of_a_hole_are_those_of_their_definitions():
     assert holes.seam_error(found, hole) == 51
     assert holes.seam_error(image, hole) == 0
     assert holes.seam_error(image, ~(hole & False)) == 0
+
+
+def test_ssim_of_a_hole_is_that_of_the_windows_around_its_pixels():
+    image, found = _image(21, 24), _image(21, 24, seed=1)
+    hole = np.zeros((21, 24), bool)
+    assert np.isnan(holes.hole_ssim(found[None], image, hole)).all()
+    hole[8, 9] = True
+    one = holes.hole_ssim(np.stack([found, image]), image, hole)
+    pair = [jnp.asarray(x)[None] for x in (found, image)]
+    around = ssim(*(x[:, 3:14, 4:15] for x in pair))
+    np.testing.assert_allclose(one, [float(around[0]), 1.0], atol=1e-5)
+    everything = np.ones_like(hole)
+    whole = holes.hole_ssim(found[None], image, everything)
+    np.testing.assert_allclose(whole, ssim(*pair), atol=1e-5)
 
 
 def test_the_command_takes_files_and_colours(call, root, tmp_path):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from vq_jax.metrics import ssim
 from vq_jax.models.perceptual.lpips import Lpips
 from vq_jax.ops import images as image_ops
 
@@ -21,6 +22,27 @@ def hole_psnr(
     """PSNR in dB over the pixels of the hole alone; at most 100."""
     error = np.mean((found[hole].astype(np.float64) - image[hole]) ** 2) / 255**2
     return -10 * math.log10(max(error, 1e-10))
+
+
+def hole_ssim(
+    found: UInt8[np.ndarray, "n h w c"],
+    image: UInt8[np.ndarray, "h w c"],
+    hole: Bool[np.ndarray, "h w"],
+) -> np.ndarray:
+    """[n]: SSIM over the windows whose middle lies in the hole; nan if none does.
+
+    Windows are 11 pixels wide and lie inside the image, so those at its edge have none.
+    """
+    others = np.broadcast_to(image, found.shape)
+    windows = np.asarray(_windows(jnp.asarray(found), jnp.asarray(others)))
+    margin = ssim.WINDOW_SIZE // 2
+    inner = hole[margin:-margin, margin:-margin]
+    if not inner.any():
+        return np.full(len(found), np.nan)
+    return windows[:, inner].mean(axis=(1, 2))
+
+
+_windows = jax.jit(ssim.ssim_of_windows)
 
 
 def hole_lpips(

@@ -27,6 +27,17 @@ def ssim(
     Raises:
         InputError: if the images are smaller than the window.
     """
+    return jnp.mean(ssim_of_windows(recon, images), axis=(1, 2, 3))
+
+
+def ssim_of_windows(
+    recon: UInt8[Array, "b h w c"], images: UInt8[Array, "b h w c"]
+) -> Float[Array, "b h-10 w-10 c"]:
+    """What `ssim` is the mean of: that of the window around pixel (i + 5, j + 5).
+
+    Raises:
+        InputError: as `ssim`.
+    """
     _, height, width, _ = images.shape
     if min(height, width) < WINDOW_SIZE:
         raise InputError(
@@ -44,7 +55,7 @@ def ssim(
     mean_x, mean_y = mean_x + origin, mean_y + origin
     luminance = (2.0 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2.0 * covariance + C2) / (variances + C2)
-    return jnp.mean(luminance * structure, axis=(1, 2, 3))
+    return luminance * structure
 
 
 def window_mean(x: Float[Array, "b h w c"]) -> Float[Array, "b valid_h valid_w c"]:
