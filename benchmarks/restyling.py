@@ -13,6 +13,7 @@ the style image is as much style as there is.
 
 import argparse
 import functools
+import pathlib
 from collections.abc import Iterator
 
 import jax
@@ -58,6 +59,8 @@ def main() -> None:
     parser.add_argument("--out", help="the JSON file to write")
     parser.add_argument("--pictures", help="a folder for the curve and the picture")
     args = parser.parse_args()
+    if args.pictures:
+        pathlib.Path(args.pictures).mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.load(args.workdir, chunk_size=1)
     ways, judge, rows, shown = Ways(tokenizer, args.steps), Judge(), [], []
     for style_name in STYLES:
