@@ -30,6 +30,7 @@ os.environ["XLA_FLAGS"] = DEVICES
 
 import contextlib
 import functools
+import gc
 import io
 import itertools
 import pathlib
@@ -52,6 +53,13 @@ ROOT = pathlib.Path(__file__).parents[1]
 MAPPINGS = pathlib.Path("/proc/self/maps")
 MOST_MAPPINGS = 30_000
 TESTS = itertools.count(1)
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: the garbage collector need not walk it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
