@@ -1,10 +1,10 @@
 """Files of the held-out photographs: their bytes, and how near what they hold is.
 
     pip install -e '.[lpips,compress]'
-    python benchmarks/compression.py --workdir=PRIOR --out=FILE.json
+    python benchmarks/compressing.py --workdir=PRIOR --out=FILE.json
 
-One file of all photographs by each coder, and what theory promises. Beside them JPEG and
-WebP at their lowest quality, and of the photographs at a half and a quarter of their
+One file of all photographs by each coder, and what theory promises. Beside them JPEG
+and WebP at their lowest quality, and of the photographs at a half and a quarter of their
 size (bicubic, both ways) at the highest quality that takes no more bytes than the file
 of the prior. Bytes of all photographs together; distances are means over them.
 """
