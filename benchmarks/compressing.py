@@ -99,9 +99,11 @@ def through(originals, kind: str, scale: int, quality: int):
 
 def best(originals, kind: str, scale: int, most: int):
     """`through` at the highest quality of at most so many bytes, or at the lowest."""
-    tried = (through(originals, kind, scale, q) for q in reversed(rates.QUALITIES))
-    smallest = through(originals, kind, scale, 1)
-    return next((each for each in tried if each[0] <= most), smallest)
+    for quality in reversed(rates.QUALITIES):
+        found = through(originals, kind, scale, quality)
+        if found[0] <= most:
+            break
+    return found
 
 
 def means(distances: Distances, images, originals) -> dict[str, float]:

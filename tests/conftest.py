@@ -56,7 +56,7 @@ TESTS = itertools.count(1)
 
 
 def pytest_collection_finish():
-    """What is imported by now stays: the garbage collector need not walk it again."""
+    """The garbage collector leaves what is imported by now, and comes less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

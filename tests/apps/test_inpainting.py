@@ -43,16 +43,25 @@ def _hole(height, width):
     return hole
 
 
-@pytest.mark.parametrize("size", [(16, 16), (29, 38), (13, 11)])
-def test_what_stood_in_the_hole_changes_nothing(sampler, size):
-    inpainter, hole = Inpainter(sampler, dilation=0), _hole(*size)
+@pytest.mark.parametrize(
+    ("size", "feather"),
+    [
+        ((16, 16), None),
+        ((29, 38), None),
+        ((13, 11), None),
+        ((16, 16), 3),
+        ((29, 38), 0),
+    ],
+)
+def test_what_stood_in_the_hole_changes_nothing(sampler, size, feather):
+    inpainter, hole = Inpainter(sampler, dilation=0, feather=feather), _hole(*size)
     image = _image(*size)
     other = np.where(hole[..., None], _image(*size, seed=1), image)
     found = [inpainter.inpaint(each, hole, count=2, seed=5) for each in (image, other)]
     np.testing.assert_array_equal(*found)
     assert (found[0][0] != found[0][1]).any()  # samples differ
-    known = image[None, ~hole].repeat(2, 0)
-    np.testing.assert_array_equal(found[0][:, ~hole], known)
+    far = hole_fill.ndimage.distance_transform_edt(~hole) >= 1 + (feather or 0)
+    np.testing.assert_array_equal(found[0][:, far], image[None, far].repeat(2, 0))
     again = inpainter.inpaint(image, hole, count=2, seed=6)
     assert (again != found[0]).any()
 
@@ -233,13 +242,26 @@ def restorers(root):
     return found
 
 
-def test_a_restorer_fills_in_one_way_and_nothing_leaks(restorers):
-    inpainter = RestoringInpainter(ImageRestorer.load(restorers["holes"]), feather=3)
+def test_what_fills_a_hole_is_shifted_to_meet_its_border_by_default(restorers):
+    restorer = ImageRestorer.load(restorers["holes"])
+    image, hole = _image(29, 38), _hole(29, 38)
+    found = RestoringInpainter(restorer).inpaint(image, hole)
+    painted = restorer(hole_fill.harmonic(image, hole), fidelity=0.0)
+    expected = hole_fill.seamless(image, painted, hole)
+    np.testing.assert_array_equal(found, expected)
+    hard = RestoringInpainter(restorer, feather=0).inpaint(image, hole)
+    np.testing.assert_array_equal(hard[hole], painted[hole])
+    assert (found[hole] != hard[hole]).any()
+
+
+@pytest.mark.parametrize("feather", [None, 3])
+def test_a_restorer_fills_in_one_way_and_nothing_leaks(restorers, feather):
+    inpainter = RestoringInpainter(ImageRestorer.load(restorers["holes"]), feather)
     image, hole = _image(29, 38), _hole(29, 38)
     other = np.where(hole[..., None], _image(29, 38, seed=1), image)
     found = [inpainter.inpaint(each, hole) for each in (image, other)]
     np.testing.assert_array_equal(*found)
-    far = hole_fill.ndimage.distance_transform_edt(~hole) >= 4
+    far = hole_fill.ndimage.distance_transform_edt(~hole) >= 1 + (feather or 0)
     np.testing.assert_array_equal(found[0][far], image[far])
     assert (found[0][hole] != image[hole]).any()
 

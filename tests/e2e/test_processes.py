@@ -13,14 +13,14 @@ from PIL import Image
 from vq_jax.testing.codes import files
 from vq_jax.testing.runs import logged
 
-NUM_STEPS = 160  # room to be stopped in
+NUM_STEPS = 200  # room to be stopped in
 SMOKE = "--config=configs/quickstart.py:smoke"
 FLAGS = (
     SMOKE,
     f"--config.num_steps={NUM_STEPS}",
     "--config.log_every=10",
-    "--config.checkpoint.every=80",
-    "--config.evaluations.reconstruction.every=80",
+    "--config.checkpoint.every=100",
+    "--config.evaluations.reconstruction.every=100",
 )
 XLA_FLAGS = (
     "--xla_force_host_platform_device_count=2 "

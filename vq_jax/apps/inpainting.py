@@ -114,8 +114,9 @@ class RestoringInpainter:
     Attributes:
         restorer: of a run of `configs/restore_photos.py:holes,fused`.
         feather: as that of `Inpainter`.
-        fidelity: as that of `ImageRestorer`: from 0, the likeliest codes, to 1, nearer
-            to the smooth fill where the restorer has fusions.
+        fidelity: from 0, the likeliest codes, to 1: with fusions nearer to the smooth
+            fill. 0 is nearer to photographs in LPIPS, and 1 in PSNR; `ImageRestorer`
+            has 1 for other damage, where what is given is worth more.
     """
 
     restorer: ImageRestorer

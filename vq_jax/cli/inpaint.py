@@ -51,7 +51,10 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--mask", type=arguments.path, required=True, help=text)
     text = "folder for the PNG files"
     parser.add_argument("--out", type=arguments.path, required=True, help=text)
-    text = "fade into the image over so many pixels around, in place of none"
+    text = (
+        "fade into the image over so many pixels around, 0 being a hard edge; default: "
+        "shift what fills the hole to meet its border, and change no pixel around"
+    )
     parser.add_argument("--feather", type=int, help=text)
     for name, (kind, default, text) in OF_RESTORERS.items():
         text = f"of a restorer: {text}; default: {default}"
