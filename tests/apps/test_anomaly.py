@@ -168,7 +168,10 @@ def test_the_command_scores_images_of_any_size_and_mode(call, root, tmp_path):
         (["--threshold=-1"], "--threshold=-1.0"),
         (["--num=0"], "--num=0"),
         (["--num_normal=0"], "--num_normal=0"),
-        (["--threshold=1", "--quantile=0.9"], "--quantile finds a threshold"),
+        (
+            ["--threshold=1", "--quantile=0.9"],
+            "error: --quantile finds a threshold, and --threshold=1 is one",
+        ),
         ([f"--normal={tmp_path / 'none'}"], "none"),
         ([f"--workdir={root / 'fsq'}"], "trains no prior"),
     ):

@@ -117,7 +117,7 @@ def _settle_calibration(args) -> None:
             setattr(args, name, default)
         elif args.threshold is not None:
             raise InputError(
-                f"--{name} finds a threshold, and --threshold={args.threshold:g} is "
+                f"--{name} finds a threshold, and threshold={args.threshold:g} is "
                 "one; leave one of them out."
             )
 
