@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -167,7 +168,9 @@ def test_a_tiny_model_on_the_cpu_is_measured_and_written(tmp_path):
     out = tmp_path / "on_gpu.json"
     flags = ["--tiny", "--batch_size=1", "--max_batch_size=2", "--seconds=1500"]
     command = [sys.executable, on_gpu.__file__, *flags, f"--out={out}"]
-    printed = subprocess.run(command, capture_output=True, text=True)
+    # Its numbers are none that anybody reads.
+    environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    printed = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert printed.returncode == 0, printed.stderr
     rows = json.loads(out.read_text())["rows"]
     ours = [row for row in rows if row["framework"] == "ours"]
