@@ -4,7 +4,6 @@ For what changes latents on the way, as mixing or optimising them does. `tokeniz
 has the way from images to codes and back.
 """
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
 from vq_jax.models.autoencoder import Autoencoder
@@ -16,7 +15,7 @@ def encode(
     model: Autoencoder, variables: Variables, images: UInt8[Array, "b h w c"]
 ) -> Float[Array, "b hq wq d"]:
     """`z_e` of images."""
-    images = image_ops.from_uint8(jnp.asarray(images))
+    images = image_ops.from_uint8(images)
     return model.apply(variables, images, method="encode_latents")
 
 
