@@ -3,10 +3,10 @@
     python benchmarks/convolution.py [--out=FILE.json] [--device=NAME]
 
 Each row compares two programs of the same numbers up to rounding: a convolution with
-all its gradients, compiled with our options against XLA's own; a convolution after
-upsampling, by its four phases against repeated pixels; GroupNorm, ours against Flax's.
-Ratios of median times are theirs / ours: above 1, ours is faster. On other devices than
-CPUs the first two rows' programs are the same.
+all its gradients, compiled with our options against XLA's own; by tiles against XLA's
+convolution; after upsampling, by its four phases against repeated pixels; GroupNorm,
+ours against Flax's. Ratios of median times are theirs / ours: above 1, ours is faster.
+The first row of a device that is no CPU has the same program twice.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from flax import linen as nn
 from jax import lax
 
 from vq_jax.models.layers.norms import GroupNorm
-from vq_jax.ops import convolution
+from vq_jax.ops import convolution, winograd
 
 # [b, h, w, c]; 3x3 kernels have as many output channels.
 SHAPES = (
@@ -52,6 +52,14 @@ def main() -> None:
 def _options(shape, num_calls: int) -> dict:
     passes = functools.partial(_all_passes, lax.conv_general_dilated)
     functions = {"ours": passes, "theirs": jax.jit(passes)}
+    return timing.compare(functions, *_operands(shape, 1), num_calls=num_calls)
+
+
+def _by_tiles(shape, num_calls: int) -> dict:
+    functions = {
+        "ours": functools.partial(_all_passes, _tiles),
+        "theirs": functools.partial(_all_passes, lax.conv_general_dilated),
+    }
     return timing.compare(functions, *_operands(shape, 1), num_calls=num_calls)
 
 
@@ -88,6 +96,11 @@ def _all_passes(conv, x, kernel, cotangent):
     return value, vjp(cotangent)
 
 
+def _tiles(x, kernel, *_, **options):
+    del options
+    return winograd.convolve_by_tiles(x, kernel)
+
+
 def _repeated(x, *args, **options):
     x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
     return lax.conv_general_dilated(x, *args, **options)
@@ -106,6 +119,7 @@ def _operands(shape, scale: int):
 
 MEASURES = {
     "convolution, all passes": _options,
+    "convolution by tiles": _by_tiles,
     "after upsampling": _upsampled,
     "GroupNorm, both passes": _group_norm,
 }

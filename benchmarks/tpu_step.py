@@ -95,6 +95,12 @@ def _maskgit():
     return maskgit_tokenizer_imagenet256.get_config("vqvae")
 
 
+def _maskgit_in_parts():
+    config = _maskgit()
+    config.optim.accumulation = 2
+    return config
+
+
 def _maskgit_gan():
     config = maskgit_tokenizer_imagenet256.get_config()
     config.adversarial.r1_every = 1
@@ -116,6 +122,7 @@ def _vqgan_f16_without_attention():
 CASES = {
     "block": _block,
     "maskgit": _step(_maskgit),
+    "maskgit_in_parts": _step(_maskgit_in_parts),
     "maskgit_gan_r1": _step(_maskgit_gan),
     "vqgan_f16": _step(_vqgan_f16),
     "vqgan_f16_no_attention": _step(_vqgan_f16_without_attention),

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.ops import winograd
+
 Fuse = Callable[[Array, int], Array]
 """(a decoder's features [b, h, w, c], their resolution level) -> the same shape."""
 
@@ -52,6 +54,7 @@ class FeatureFusion(nn.Module):
         return (x + fidelity * (scale * x + shift)).astype(x.dtype)
 
     def _conv(self, x, **options) -> nn.Conv:
+        options = {"conv_general_dilated": winograd.convolve, **options}
         return nn.Conv(2 * x.shape[-1], (3, 3), dtype=self.dtype, **options)
 
 

@@ -4,6 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.ops import winograd
+
 
 class ResidualBlock(nn.Module):
     """A residual block: x + Conv1x1(ReLU(Conv3x3(ReLU(x)))) (1711.00937v2, sec. 4.1).
@@ -18,7 +20,8 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        hidden = nn.Conv(self.res_dim, (3, 3), dtype=self.dtype)(jax.nn.relu(x))
+        options = {"conv_general_dilated": winograd.convolve, "dtype": self.dtype}
+        hidden = nn.Conv(self.res_dim, (3, 3), **options)(jax.nn.relu(x))
         hidden = nn.Conv(x.shape[-1], (1, 1), dtype=self.dtype)(jax.nn.relu(hidden))
         return x + hidden
 

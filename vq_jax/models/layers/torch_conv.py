@@ -6,9 +6,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
 from jaxtyping import Array, Float
 
+from vq_jax.ops import winograd
 from vq_jax.ops.convolution import LAYOUT
 
 torch_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -32,7 +32,7 @@ def torch_conv(
     padding="SAME",
     use_bias: bool = True,
     dtype: str = "float32",
-    convolve: Callable = lax.conv_general_dilated,
+    convolve: Callable = winograd.convolve,
     name: str,
 ) -> Float[Array, "b h2 w2 f"]:
     """Applies an `nn.Conv` with a square kernel, initialised as `torch.nn.Conv2d`.
@@ -81,7 +81,7 @@ class ConvAndBias(nn.Module):
         in_channels = x.shape[-1]
         shape = (3, 3, in_channels, self.channels)
         kernel = self.param("kernel", torch_kernel, shape).astype(self.dtype)
-        y = lax.conv_general_dilated(
+        y = winograd.convolve(
             x.astype(self.dtype), kernel, (1, 1), "SAME", dimension_numbers=LAYOUT
         )
         if not self.use_bias:

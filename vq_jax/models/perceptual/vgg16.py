@@ -4,6 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from vq_jax.ops import winograd
+
 BLOCKS = (2, 2, 3, 3, 3)
 
 
@@ -25,7 +27,13 @@ class Vgg16(nn.Module):
             if block:
                 x = nn.max_pool(x, (2, 2), strides=(2, 2))
             for _ in range(num_convs):
-                x = jax.nn.relu(nn.Conv(channels, (3, 3), name=f"conv_{number}")(x))
+                conv = nn.Conv(
+                    channels,
+                    (3, 3),
+                    conv_general_dilated=winograd.convolve,
+                    name=f"conv_{number}",
+                )
+                x = jax.nn.relu(conv(x))
                 number += 1
             features.append(x)
         return features

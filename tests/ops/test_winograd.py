@@ -1,0 +1,133 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from vq_jax.ops.convolution import LAYOUT
+from vq_jax.ops.winograd import convolve, convolve_by_tiles
+
+
+def _draw(shape, seed):
+    values = np.random.default_rng(seed).normal(size=shape)
+    return jnp.asarray(values, jnp.float32)
+
+
+def _definition(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
+
+
+# The last three are computed in several groups: in place, in groups of images of eight
+# devices, and with other channels in the result.
+@pytest.mark.parametrize(
+    ("shape", "features"),
+    [
+        ((1, 2, 2, 1), 1),
+        ((2, 4, 10, 3), 5),
+        ((3, 32, 32, 128), 128),
+        ((16, 32, 32, 128), 128),
+        ((2, 64, 64, 64), 128),
+    ],
+)
+def test_value_and_gradients_are_those_of_the_convolution(shape, features):
+    x, kernel = _draw(shape, 0), _draw((3, 3, shape[-1], features), 1)
+    found, vjp = jax.vjp(convolve_by_tiles, x, kernel)
+    expected, expected_vjp = jax.vjp(_definition, x, kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    cotangent = _draw(found.shape, 2)
+    for ours, theirs in zip(vjp(cotangent), expected_vjp(cotangent), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+def test_it_is_as_exact_as_float32_lets_it_be():
+    x, kernel = _draw((1, 16, 16, 64), 0), _draw((3, 3, 64, 64), 1)
+    padded = np.pad(np.float64(x), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    exact = sum(
+        padded[:, i : i + 16, j : j + 16] @ np.float64(kernel[i, j])
+        for i in range(3)
+        for j in range(3)
+    )
+    error = np.abs(np.float64(convolve_by_tiles(x, kernel)) - exact)
+    assert error.max() / np.abs(exact).max() < 1e-6
+
+
+def test_it_can_be_differentiated_twice():
+    x, kernel = _draw((2, 4, 6, 2), 0), _draw((3, 3, 2, 3), 1)
+
+    def norm_of_gradient(form, x, kernel):
+        def total(x, kernel):
+            return jnp.sum(jnp.sin(form(x, kernel)))
+
+        of_x, of_kernel = jax.grad(total, argnums=(0, 1))(x, kernel)
+        return jnp.sum(jnp.square(of_x)) + jnp.sum(jnp.square(of_kernel))
+
+    twice = jax.grad(norm_of_gradient, argnums=(1, 2))
+    found = twice(convolve_by_tiles, x, kernel)
+    expected = twice(_definition, x, kernel)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def _goes_by_tiles(x, kernel, platform="cpu", strides=(1, 1), padding="SAME"):
+    def apply(x, kernel):
+        return convolve(x, kernel, strides, padding, dimension_numbers=LAYOUT)
+
+    traced = jax.jit(apply).trace(x, kernel)
+    return "convolution" not in traced.lower(lowering_platforms=(platform,)).as_text()
+
+
+IMAGES, KERNEL = jnp.zeros((8, 8, 8, 64)), jnp.zeros((3, 3, 64, 64))
+
+
+def test_wide_layers_go_by_tiles_on_cpus():
+    assert _goes_by_tiles(IMAGES, KERNEL)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"platform": "tpu"},
+        {"platform": "cuda"},
+        {"strides": (2, 2)},
+        {"padding": "VALID"},
+        {"padding": ((1, 1), (1, 1))},
+        {"kernel": KERNEL[:1, :1]},
+        {"kernel": KERNEL[..., :32]},
+        {"x": IMAGES[..., :32], "kernel": KERNEL[:, :, :32]},
+        {"x": IMAGES[:, :7]},
+        {"x": IMAGES[:, :, :7]},
+        {"x": IMAGES[:, :4]},
+        {"x": IMAGES.astype("bfloat16"), "kernel": KERNEL.astype("bfloat16")},
+    ],
+    ids=str,
+)
+def test_others_are_left_to_xla(arguments):
+    assert not _goes_by_tiles(**{"x": IMAGES, "kernel": KERNEL, **arguments})
+
+
+def test_a_tile_takes_four_products_of_nine():
+    lowered = jax.jit(convolve_by_tiles).lower(IMAGES, KERNEL)
+    taps = 9 * 2 * 8 * 8 * 8 * 64 * 64
+    assert lowered.cost_analysis()["flops"] == pytest.approx(taps * 4 / 9, rel=0.15)
+
+
+def test_devices_keep_their_own_images():
+    by_batch = NamedSharding(Mesh(jax.devices(), "batch"), PartitionSpec("batch"))
+    x = jax.device_put(_draw((16, 32, 32, 128), 0), by_batch)
+    compiled = jax.jit(convolve_by_tiles).lower(x, jnp.zeros((3, 3, 128, 128)))
+    program = compiled.compile().as_text()
+    assert "while" in program
+    assert "all-gather" not in program
+    assert "all-reduce" not in program
+
+
+def test_a_flax_convolution_takes_it():
+    x = _draw((8, 8, 8, 64), 0)
+    plain = nn.Conv(64, (3, 3))
+    tiles = nn.Conv(64, (3, 3), conv_general_dilated=convolve)
+    params = plain.init(jax.random.key(0), x)
+    np.testing.assert_allclose(
+        tiles.apply(params, x), plain.apply(params, x), rtol=1e-4, atol=1e-5
+    )
