@@ -22,6 +22,9 @@ MIN_TILES = 128
 GROUP = 2**16
 """Tiles times channels of images that are computed at a time, for the cache's sake."""
 
+LARGEST = 2**20
+"""Of one image: 64 MiB of numbers for its tiles, and as many products."""
+
 
 def convolve(
     x: Float[Array, "b h w c"],
@@ -34,13 +37,14 @@ def convolve(
 
     For `flax.linen.Conv(conv_general_dilated=convolve)`. Tiles are for 3x3 taps, stride
     1, padding "SAME", float32, even heights and widths, `MIN_CHANNELS` of x and of the
-    result, and `MIN_TILES`. Values and gradients are the same up to rounding; there is
-    no forward differentiation (`jax.jvp`).
+    result, `MIN_TILES`, and images up to `LARGEST`. Values and gradients are the same
+    up to rounding; there is no forward differentiation (`jax.jvp`).
     """
 
     def plain(x, kernel):
         return lax.conv_general_dilated(x, kernel, strides, padding, **options)
 
+    tiles = x.shape[1] * x.shape[2] // 4
     saves_time = (
         kernel.shape[:2] == (3, 3)
         and tuple(strides) == (1, 1)
@@ -48,7 +52,8 @@ def convolve(
         and x.dtype == kernel.dtype == jnp.float32
         and x.shape[1] % 2 == x.shape[2] % 2 == 0
         and min(kernel.shape[2:]) >= MIN_CHANNELS
-        and x.shape[0] * x.shape[1] * x.shape[2] >= 4 * MIN_TILES
+        and x.shape[0] * tiles >= MIN_TILES
+        and tiles * max(kernel.shape[2:]) <= LARGEST
     )
     if not saves_time:
         return plain(x, kernel)
