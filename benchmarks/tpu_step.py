@@ -1,7 +1,7 @@
 """What a train step costs on TPU chips, by the TPU's compiler: no TPU is needed.
 
     pip install "jax[tpu]"
-    python benchmarks/tpu_step.py [--case NAME ..] [--out=FILE]
+    python benchmarks/tpu_step.py [--case NAME ..] [--images=8] [--out=FILE]
 
 Steps at 256 px, 8 images a chip, bfloat16, without perceptual loss, compiled for
 described chips; a whole one takes minutes. `block` is one residual block of 128
@@ -34,6 +34,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))  # for configs/
 
 from configs import maskgit_tokenizer_imagenet256, vqgan_imagenet256
 from configs.parts.losses import drop_perceptual
+from vq_jax import compiler
 from vq_jax.models.layers.resnet import ResnetBlock
 from vq_jax.planning import cost, hlo
 from vq_jax.planning.targets import open_target
@@ -41,14 +42,14 @@ from vq_jax.pretrained import nets
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.setup import prepare
 
-SIZE, IMAGES_A_CHIP, DTYPE = 256, 8, "bfloat16"
+SIZE, DTYPE = 256, "bfloat16"
 TOP = 20
 
 
-def _block(devices) -> tuple[jax.stages.Compiled, float]:
+def _block(devices, images: int) -> tuple[jax.stages.Compiled, float]:
     """Forward and backward of a block with MaskGIT's fields, on one of the chips."""
     block = ResnetBlock(128, use_bias=False, dtype=DTYPE)
-    x = jax.ShapeDtypeStruct((IMAGES_A_CHIP, SIZE, SIZE, 128), DTYPE)
+    x = jax.ShapeDtypeStruct((images, SIZE, SIZE, 128), DTYPE)
     params = jax.eval_shape(
         lambda key, x: block.init(key, x, train=False), jax.random.key(0), x
     )
@@ -61,19 +62,20 @@ def _block(devices) -> tuple[jax.stages.Compiled, float]:
         return jax.grad(loss, argnums=(0, 1))(params, x)
 
     there = jax.sharding.SingleDeviceSharding(devices[0])
-    compiled = jax.jit(gradients, in_shardings=there).lower(params, x).compile()
+    lowered = jax.jit(gradients, in_shardings=there).lower(params, x)
+    compiled = lowered.compile(compiler_options=compiler.options(devices[0]))
     return compiled, _plain_flops(gradients, params, x)
 
 
 def _step(make_config):
-    def compile_for(devices) -> tuple[jax.stages.Compiled, float]:
+    def compile_for(devices, images: int) -> tuple[jax.stages.Compiled, float]:
         config = make_config()
         with config.unlocked():
             drop_perceptual(config)
         config.model.dtype = DTYPE
-        config.batch_size = IMAGES_A_CHIP
+        config.batch_size = images
         flops = _plain_flops_of_step(prepare(config, jax.devices("cpu")[:1]))
-        config.batch_size = IMAGES_A_CHIP * len(devices)
+        config.batch_size = images * len(devices)
         return compile_step(prepare(config, devices)), flops
 
     return compile_for
@@ -95,9 +97,10 @@ def _maskgit():
     return maskgit_tokenizer_imagenet256.get_config("vqvae")
 
 
-def _maskgit_in_parts():
+def _maskgit_remat():
     config = _maskgit()
-    config.optim.accumulation = 2
+    for section in (config.model.encoder, config.model.decoder):
+        section.remat_resolutions = (256, 128)
     return config
 
 
@@ -122,7 +125,7 @@ def _vqgan_f16_without_attention():
 CASES = {
     "block": _block,
     "maskgit": _step(_maskgit),
-    "maskgit_in_parts": _step(_maskgit_in_parts),
+    "maskgit_remat": _step(_maskgit_remat),
     "maskgit_gan_r1": _step(_maskgit_gan),
     "vqgan_f16": _step(_vqgan_f16),
     "vqgan_f16_no_attention": _step(_vqgan_f16_without_attention),
@@ -135,19 +138,24 @@ def main() -> None:
     parser.add_argument("--out", help="a JSON file to write")
     parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--topology", nargs="+", default=["v5e:2x2"])
+    parser.add_argument("--images", type=int, default=8, help="a chip")
     args = parser.parse_args()
     origin = timing.origin("the compiler for TPU, estimates")
-    rows = [measure(case, topology) for topology in args.topology for case in args.case]
+    rows = [
+        measure(case, topology, args.images)
+        for topology in args.topology
+        for case in args.case
+    ]
     _print(rows, origin)
     if args.out:
         timing.write_json(args.out, {**origin, "rows": rows})
 
 
-def measure(case: str, topology: str) -> dict:
+def measure(case: str, topology: str, images: int) -> dict:
     """A case's cost a chip, cycles by kind, its dearest fusions."""
     target = open_target("tpu", topology)
     started = time.perf_counter()
-    compiled, plain_flops = CASES[case](target.devices)
+    compiled, plain_flops = CASES[case](target.devices, images)
     seconds = time.perf_counter() - started
     program = hlo.parse(compiled.as_text())
     cycles = cost.cycles(program)
@@ -158,6 +166,7 @@ def measure(case: str, topology: str) -> dict:
     return {
         "case": case,
         "topology": topology,
+        "images": images,
         "cycles_m": _millions(cycles),
         "tflop": round(flops / 1e12, 2),
         "model_tflop": round(plain_flops / 1e12, 2),

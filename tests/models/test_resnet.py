@@ -99,6 +99,43 @@ def test_attention_is_placed_by_the_nominal_resolution():
         assert names == {"down_1_attn_0", "down_1_attn_1"}
 
 
+def _both_passes(resolutions, x, **fields):
+    encoder = ResnetEncoder(**SIZES, remat_resolutions=resolutions, **fields)
+    params = encoder.init(jax.random.key(0), x, train=False)["params"]
+
+    def total(params, x):
+        rngs = {"dropout": jax.random.key(1)}
+        y = encoder.apply({"params": params}, x, train=True, rngs=rngs)
+        return jnp.sum(jnp.sin(y))
+
+    return params, jax.jit(jax.value_and_grad(total, argnums=(0, 1))), (params, x)
+
+
+@pytest.mark.parametrize("resolutions", [(16,), (16, 8)])
+def test_what_is_computed_again_is_the_same(resolutions):
+    x = _array(2, 16, 16, 3)
+    kept, plain, arguments = _both_passes((), x, dropout=0.5)
+    params, again, _ = _both_passes(resolutions, x, dropout=0.5)
+    jax.tree.map(np.testing.assert_array_equal, params, kept)
+    for ours, theirs in zip(
+        jax.tree.leaves(again(*arguments)),
+        jax.tree.leaves(plain(*arguments)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_computing_again_takes_one_more_convolution_a_block():
+    def convolutions(resolutions):
+        _, passes, arguments = _both_passes(resolutions, _array(2, 16, 16, 3))
+        return passes.lower(*arguments).compile().as_text().count(" convolution(")
+
+    # Two blocks at 16 x 16, and two at 8 x 8.
+    plain = convolutions(())
+    assert convolutions((16,)) == plain + 2
+    assert convolutions((16, 8)) == plain + 4
+
+
 def test_the_shortcut_sees_the_input_or_the_output():
     x = _array(1, 4, 4, 32)
     for shortcut, channels in (("input", 32), ("output", 64)):

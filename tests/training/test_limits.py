@@ -39,6 +39,7 @@ MAY_BE_EMPTY = {
     "freeze",
     "fuse_levels",
     "lpips",
+    "remat_resolutions",
 }
 # Fields that follow from elsewhere, and of which no configuration has any.
 DERIVED = {"code_dim", "dtype", "inner", "out_channels", "subject", "where"}

@@ -27,7 +27,7 @@ def compile_step(setup: Setup) -> jax.stages.Compiled:
     lowered = step.lower(
         setup.abstract_state, task.abstract_batch, key, nets.shapes(task.nets)
     )
-    platform = setup.mesh.devices.flat[0].platform
-    compiled = lowered.compile(compiler_options=compiler.options(platform))
+    options = compiler.options(setup.mesh.devices.flat[0])
+    compiled = lowered.compile(compiler_options=options)
     memory.return_freed()
     return compiled

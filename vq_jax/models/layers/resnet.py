@@ -179,6 +179,9 @@ class ResnetLevels(nn.Module):
             follows for `attention_resolutions`; images may have other sizes.
         attention_resolutions: resolutions of the levels that have attention after each
             residual block.
+        remat_resolutions: resolutions of the levels whose residual blocks keep their
+            inputs alone for the backward pass, which computes the rest again: less
+            memory, for one more convolution a block.
         middle_attention: whether there is attention in the middle, at the lowest
             resolution.
         num_middle_blocks: number of residual blocks in the middle.
@@ -201,6 +204,7 @@ class ResnetLevels(nn.Module):
     num_res_blocks: ranges.Depth = 2
     resolution: ranges.Count = 256
     attention_resolutions: tuple[ranges.Count, ...] = (16,)
+    remat_resolutions: tuple[ranges.Count, ...] = ()
     middle_attention: bool = True
     num_middle_blocks: ranges.Depth = 2
     features_dim: ranges.Width = 256
@@ -229,11 +233,17 @@ class ResnetLevels(nn.Module):
     def level_blocks(self, x, level: int, name: str, *, train: bool):
         """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}."""
         attends = self.resolution >> level in self.attention_resolutions
+
+        def run(block, x):
+            return block(x, train=train)
+
+        if self.resolution >> level in self.remat_resolutions:
+            run = nn.remat(run)
         for i in range(self.num_res_blocks):
             block = self.block(
                 self.base_dim * self.multipliers[level], name=f"{name}_block_{i}"
             )
-            x = block(x, train=train)
+            x = run(block, x)
             if attends:
                 x = AttentionBlock(**self.norms, name=f"{name}_attn_{i}")(x)
         return x
