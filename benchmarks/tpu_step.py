@@ -99,8 +99,9 @@ def _maskgit():
 
 def _maskgit_remat():
     config = _maskgit()
-    for section in (config.model.encoder, config.model.decoder):
-        section.remat_resolutions = (256, 128)
+    with config.unlocked():
+        for section in (config.model.encoder, config.model.decoder):
+            section.remat_resolutions = (256, 128)
     return config
 
 
