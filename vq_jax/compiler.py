@@ -12,8 +12,8 @@ OPTIONS = {
     # for sums alone, they run on all threads (benchmarks/README.md).
     "cpu": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"},
     # Where a chip has less than 8 images, XLA makes batches of parts of them, and
-    # copies whole maps to and fro for that. And by default a fused layer has 16 MiB of
-    # the 128 MiB next to the matrix units (benchmarks/README.md).
+    # copies whole maps to and fro for that. And by default a fused layer of v5e has 16
+    # of the 128 MiB of VMEM, next to the matrix units (benchmarks/README.md).
     "tpu": {
         "xla_tpu_run_space_to_batch": False,
         "xla_tpu_run_space_to_batch_on_new_platforms": False,
@@ -25,12 +25,12 @@ OPTIONS = {
 def options(device: jax.Device) -> dict:
     """`compiler_options` of `jax.jit` and of `compile` for a device, if it has any.
 
-    A release of XLA that does not know them gets none. The device may be one of another
-    process, or a described one.
+    A release of XLA gets those that it knows. The device may be one of another process,
+    or a described one.
     """
     if device.platform == jax.default_backend():
         device = jax.local_devices()[0]
-    return _known(device, tuple(OPTIONS.get(device.platform, {}).items()))
+    return dict(_known(device, tuple(OPTIONS.get(device.platform, {}).items())))
 
 
 def jit(function: Callable, **options_of_jit) -> Callable:
@@ -43,12 +43,15 @@ def jit(function: Callable, **options_of_jit) -> Callable:
 def _known(
     device: jax.Device, chosen: tuple[tuple[str, bool | int | str], ...]
 ) -> dict:
-    if not chosen:
-        return {}
     there = jax.sharding.SingleDeviceSharding(device)
     trial = jax.jit(lambda: 0, out_shardings=there).lower()
-    try:
-        trial.compile(compiler_options=dict(chosen))
-    except jax.errors.JaxRuntimeError:
-        return {}
-    return dict(chosen)
+    known = {}
+    for name, value in chosen:
+        try:
+            trial.compile(compiler_options={name: value})
+        except jax.errors.JaxRuntimeError as error:
+            if name not in str(error):
+                raise
+        else:
+            known[name] = value
+    return known

@@ -125,15 +125,22 @@ def test_what_is_computed_again_is_the_same(resolutions):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_computing_again_takes_one_more_convolution_a_block():
+# Two blocks at 16 px and two at 8 px, one of which has more channels than its input.
+@pytest.mark.parametrize(("shortcut", "more"), [("input", 4), ("output", 5)])
+def test_computing_again_takes_a_convolution_or_two_a_block(shortcut, more):
     def convolutions(resolutions):
-        _, passes, arguments = _both_passes(resolutions, _array(2, 16, 16, 3))
+        x = _array(2, 16, 16, 3)
+        _, passes, arguments = _both_passes(resolutions, x, shortcut=shortcut)
         return passes.lower(*arguments).compile().as_text().count(" convolution(")
 
-    # Two blocks at 16 x 16, and two at 8 x 8.
     plain = convolutions(())
     assert convolutions((16,)) == plain + 2
-    assert convolutions((16, 8)) == plain + 4
+    assert convolutions((16, 8)) == plain + more
+
+
+def test_only_resolutions_of_a_level_can_be_computed_again():
+    with pytest.raises(InputError, match=r"remat_resolutions.*12.*16, 8"):
+        _both_passes((16, 12), _array(1, 16, 16, 3))
 
 
 def test_the_shortcut_sees_the_input_or_the_output():

@@ -6,6 +6,7 @@ pixels are 36 (Lavin and Gray, 1509.09308, F(2x2, 3x3)). The transforms are sums
 differences, and halves of the kernel's, so float32 loses next to nothing.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -28,36 +29,54 @@ LARGEST = 2**20
 
 def convolve(
     x: Float[Array, "b h w c"],
-    kernel: Float[Array, "k k c f"],
+    kernel: Float[Array, "k k _ f"],
     strides: tuple[int, int],
     padding,
     **options,
-) -> Float[Array, "b h2 w2 f"]:
+) -> Float[Array, "_ h2 w2 f"]:
     """`lax.conv_general_dilated`; on CPUs by tiles, where that saves time.
 
-    For `flax.linen.Conv(conv_general_dilated=convolve)`. Tiles are for 3x3 taps, stride
-    1, padding "SAME", float32, even heights and widths, `MIN_CHANNELS` of x and of the
-    result, `MIN_TILES`, and images up to `LARGEST`. Values and gradients are the same
-    up to rounding; there is no forward differentiation (`jax.jvp`).
+    For `flax.linen.Conv(conv_general_dilated=convolve)`. Tiles are for 3x3 taps in the
+    layout `LAYOUT`, without strides, dilations or groups, padding "SAME", float32, even
+    heights and widths, `MIN_CHANNELS` of x and of the result, `MIN_TILES`, and images
+    up to `LARGEST`. Values and gradients are the same up to rounding. Where there are
+    tiles on CPUs, there is no forward differentiation (`jax.jvp`) on any platform.
     """
 
     def plain(x, kernel):
         return lax.conv_general_dilated(x, kernel, strides, padding, **options)
 
-    tiles = x.shape[1] * x.shape[2] // 4
-    saves_time = (
-        kernel.shape[:2] == (3, 3)
-        and tuple(strides) == (1, 1)
+    if not (_is_simple(x, kernel, strides, padding, **options) and _is_wide(x, kernel)):
+        return plain(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=convolve_by_tiles, default=plain)
+
+
+def _is_simple(x, kernel, strides, padding, **options) -> bool:
+    """Whether `convolve_by_tiles` computes it."""
+    layouts = [
+        lax.conv_dimension_numbers(x.shape, kernel.shape, layout)
+        for layout in (options.get("dimension_numbers"), LAYOUT)
+    ]
+    dilations = [options.get(f"{side}_dilation") or () for side in ("lhs", "rhs")]
+    return (
+        layouts[0] == layouts[1]
+        and kernel.shape[:3] == (3, 3, x.shape[3])
+        and {*strides, *dilations[0], *dilations[1]} == {1}
+        and options.get("batch_group_count", 1) == 1
         and padding == "SAME"
         and x.dtype == kernel.dtype == jnp.float32
         and x.shape[1] % 2 == x.shape[2] % 2 == 0
-        and min(kernel.shape[2:]) >= MIN_CHANNELS
-        and x.shape[0] * tiles >= MIN_TILES
-        and tiles * max(kernel.shape[2:]) <= LARGEST
     )
-    if not saves_time:
-        return plain(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=convolve_by_tiles, default=plain)
+
+
+def _is_wide(x, kernel) -> bool:
+    """Whether tiles save more time than their transforms take."""
+    tiles, channels = x.shape[1] * x.shape[2] // 4, kernel.shape[2:]
+    return (
+        min(channels) >= MIN_CHANNELS
+        and x.shape[0] * tiles >= MIN_TILES
+        and tiles * max(channels) <= LARGEST
+    )
 
 
 @jax.custom_vjp
@@ -119,7 +138,7 @@ def _map(function: Callable, groups: Float[Array, "g n h w c"], *, in_place: boo
 def _group_sizes(shape: tuple[int, ...], channels: int) -> tuple[int, int]:
     """Devices, and how many images of each are computed at a time."""
     batch, height, width, _ = shape
-    devices = jax.device_count() if batch % jax.device_count() == 0 else 1
+    devices = math.gcd(batch, jax.device_count())
     images = batch // devices
     most = GROUP // (height * width // 4 * channels)
     fitting = (n for n in range(1, most + 1) if images % n == 0)

@@ -10,6 +10,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
+from vq_jax.errors import InputError
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import ConvAndBias, torch_conv
 from vq_jax.ops import convolution
@@ -181,7 +182,8 @@ class ResnetLevels(nn.Module):
             residual block.
         remat_resolutions: resolutions of the levels whose residual blocks keep their
             inputs alone for the backward pass, which computes the rest again: less
-            memory, for one more convolution a block.
+            memory, for one more convolution a block, or two where the shortcut needs
+            the output.
         middle_attention: whether there is attention in the middle, at the lowest
             resolution.
         num_middle_blocks: number of residual blocks in the middle.
@@ -232,12 +234,19 @@ class ResnetLevels(nn.Module):
 
     def level_blocks(self, x, level: int, name: str, *, train: bool):
         """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}."""
-        attends = self.resolution >> level in self.attention_resolutions
+        resolutions = [self.resolution >> i for i in range(len(self.multipliers))]
+        resolution = resolutions[level]
+        attends = resolution in self.attention_resolutions
+        if unknown := set(self.remat_resolutions) - set(resolutions):
+            raise InputError(
+                f"config.model: remat_resolutions={self.remat_resolutions} has "
+                f"{min(unknown)}, but levels are of {str(resolutions)[1:-1]}."
+            )
 
         def run(block, x):
             return block(x, train=train)
 
-        if self.resolution >> level in self.remat_resolutions:
+        if resolution in self.remat_resolutions:
             run = nn.remat(run)
         for i in range(self.num_res_blocks):
             block = self.block(
