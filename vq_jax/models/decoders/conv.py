@@ -10,7 +10,6 @@ from vq_jax.config import ranges
 from vq_jax.models.layers.fusion import Fuse, unchanged
 from vq_jax.models.layers.residual import ResidualStack
 from vq_jax.models.layers.transposed import TransposedConv
-from vq_jax.ops import winograd
 
 
 class ConvDecoder(nn.Module):
@@ -59,8 +58,7 @@ class ConvDecoder(nn.Module):
 
         Level n has 2ⁿ times fewer rows and columns than an image.
         """
-        options = {"conv_general_dilated": winograd.convolve, "dtype": self.dtype}
-        x = nn.Conv(self.hidden_dim, (3, 3), **options)(z_q)
+        x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(z_q)
         x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
         for i in reversed(range(1, self.num_upsamples)):
             channels = self.hidden_dim // 2 if i == 1 else self.hidden_dim

@@ -8,7 +8,6 @@ from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
 from vq_jax.models.layers.residual import ResidualStack
-from vq_jax.ops import winograd
 
 
 class ConvEncoder(nn.Module):
@@ -60,7 +59,6 @@ class ConvEncoder(nn.Module):
             channels = self.hidden_dim // 2 if i == 0 else self.hidden_dim
             conv = nn.Conv(channels, (4, 4), strides=2, padding=1, dtype=self.dtype)
             x = found[i + 1] = jax.nn.relu(conv(x))
-        options = {"conv_general_dilated": winograd.convolve, "dtype": self.dtype}
-        x = nn.Conv(self.hidden_dim, (3, 3), **options)(x)
+        x = nn.Conv(self.hidden_dim, (3, 3), dtype=self.dtype)(x)
         x = ResidualStack(self.num_res_blocks, self.res_dim, self.dtype)(x)
         return {**found, self.num_downsamples: x}

@@ -4,8 +4,6 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from vq_jax.ops import winograd
-
 
 class ResidualBlock(nn.Module):
     """A residual block: x + Conv1x1(ReLU(Conv3x3(ReLU(x)))) (1711.00937v2, sec. 4.1).
@@ -20,8 +18,7 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        options = {"conv_general_dilated": winograd.convolve, "dtype": self.dtype}
-        hidden = nn.Conv(self.res_dim, (3, 3), **options)(jax.nn.relu(x))
+        hidden = nn.Conv(self.res_dim, (3, 3), dtype=self.dtype)(jax.nn.relu(x))
         hidden = nn.Conv(x.shape[-1], (1, 1), dtype=self.dtype)(jax.nn.relu(hidden))
         return x + hidden
 
