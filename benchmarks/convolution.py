@@ -55,20 +55,17 @@ def _options(shape, num_calls: int) -> dict:
     return timing.compare(functions, *_operands(shape, 1), num_calls=num_calls)
 
 
-def _by_tiles(shape, num_calls: int) -> dict:
-    functions = {
-        "ours": functools.partial(_all_passes, _tiles),
-        "theirs": functools.partial(_all_passes, lax.conv_general_dilated),
-    }
-    return timing.compare(functions, *_operands(shape, 1), num_calls=num_calls)
+def _convolutions(ours, theirs, scale: int):
+    """Compares two convolutions whose results have `scale` times the size of x."""
 
+    def measure(shape, num_calls: int) -> dict:
+        functions = {
+            "ours": functools.partial(_all_passes, ours),
+            "theirs": functools.partial(_all_passes, theirs),
+        }
+        return timing.compare(functions, *_operands(shape, scale), num_calls=num_calls)
 
-def _upsampled(shape, num_calls: int) -> dict:
-    functions = {
-        "ours": functools.partial(_all_passes, convolution.convolve_upsampled),
-        "theirs": functools.partial(_all_passes, _repeated),
-    }
-    return timing.compare(functions, *_operands(shape, 2), num_calls=num_calls)
+    return measure
 
 
 def _group_norm(shape, num_calls: int) -> dict:
@@ -119,8 +116,8 @@ def _operands(shape, scale: int):
 
 MEASURES = {
     "convolution, all passes": _options,
-    "convolution by tiles": _by_tiles,
-    "after upsampling": _upsampled,
+    "convolution by tiles": _convolutions(_tiles, lax.conv_general_dilated, 1),
+    "after upsampling": _convolutions(convolution.convolve_upsampled, _repeated, 2),
     "GroupNorm, both passes": _group_norm,
 }
 

@@ -35,7 +35,7 @@ def options(device: jax.Device) -> dict:
 
 def jit(function: Callable, **options_of_jit) -> Callable:
     """`jax.jit` with the options for JAX's default devices."""
-    chosen = options(jax.devices()[0])
+    chosen = options(jax.local_devices()[0])
     return jax.jit(function, compiler_options=chosen or None, **options_of_jit)
 
 

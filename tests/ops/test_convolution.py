@@ -11,11 +11,11 @@ from vq_jax.ops.convolution import (
     upsampled_at_once,
     upsampled_by_phases,
 )
-
-
-def _draw(shape, seed):
-    values = np.random.default_rng(seed).normal(size=shape)
-    return jnp.asarray(values, jnp.float32)
+from vq_jax.testing.convolutions import (
+    assert_same_passes,
+    assert_same_second_derivatives,
+    draw,
+)
 
 
 def _apply(x, kernel):
@@ -32,13 +32,15 @@ def _definition(x, kernel):
 @pytest.mark.parametrize("form", [_apply, upsampled_by_phases, upsampled_at_once])
 @pytest.mark.parametrize("shape", [(2, 3, 5, 4), (1, 1, 1, 2)])
 def test_value_and_gradients_are_those_of_repeated_pixels(shape, form):
-    x, kernel = _draw(shape, 0), _draw((3, 3, shape[-1], 6), 1)
-    found, vjp = jax.vjp(jax.jit(form), x, kernel)
-    expected, expected_vjp = jax.vjp(_definition, x, kernel)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    cotangent = _draw(found.shape, 2)
-    for ours, theirs in zip(vjp(cotangent), expected_vjp(cotangent), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    x, kernel = draw(shape, 0), draw((3, 3, shape[-1], 6), 1)
+    assert_same_passes(
+        jax.jit(form),
+        _definition,
+        x,
+        kernel,
+        value={"rtol": 1e-5, "atol": 1e-5},
+        gradients={"rtol": 1e-4, "atol": 1e-4},
+    )
 
 
 def test_a_module_of_bfloat16_has_a_float32_gradient():
@@ -57,20 +59,8 @@ def test_a_module_of_bfloat16_has_a_float32_gradient():
 
 
 def test_at_once_it_can_be_differentiated_twice():
-    x, kernel = _draw((1, 3, 2, 2), 0), _draw((3, 3, 2, 2), 1)
-
-    def norm_of_gradient(form, x, kernel):
-        def total(x, kernel):
-            return jnp.sum(jnp.square(form(x, kernel)))
-
-        of_x, of_kernel = jax.grad(total, argnums=(0, 1))(x, kernel)
-        return jnp.sum(jnp.square(of_x)) + jnp.sum(jnp.square(of_kernel))
-
-    twice = jax.grad(norm_of_gradient, argnums=(1, 2))
-    found = twice(upsampled_at_once, x, kernel)
-    expected = twice(_definition, x, kernel)
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    x, kernel = draw((1, 3, 2, 2), 0), draw((3, 3, 2, 2), 1)
+    assert_same_second_derivatives(upsampled_at_once, _definition, x, kernel, rtol=1e-4)
 
 
 # Repeated pixels take 9 products, their gradients 2 x 9.
@@ -78,13 +68,13 @@ def test_at_once_it_can_be_differentiated_twice():
     ("platform", "products"), [("cpu", 4), ("tpu", 4), ("cuda", 9)]
 )
 def test_four_products_of_nine_forward_and_backward(platform, products):
-    x, kernel = _draw((1, 64, 64, 2), 0), _draw((3, 3, 2, 4), 1)
+    x, kernel = draw((1, 64, 64, 2), 0), draw((3, 3, 2, 4), 1)
 
     def passes(x, kernel, cotangent):
         value, vjp = jax.vjp(_apply, x, kernel)
         return value, vjp(cotangent)
 
-    traced = jax.jit(passes).trace(x, kernel, _draw((1, 128, 128, 4), 2))
+    traced = jax.jit(passes).trace(x, kernel, draw((1, 128, 128, 4), 2))
     lowered = traced.lower(lowering_platforms=(platform,))
     # Products beyond the border, which the compiler doesn't count, and sums of taps.
     assert lowered.cost_analysis()["flops"] == pytest.approx(

@@ -1,21 +1,11 @@
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
-from jax import lax
 
 from vq_jax.models.discriminators import stylegan
 from vq_jax.models.layers.blur import blur_pool
 from vq_jax.ops import folded_columns
-from vq_jax.ops.convolution import LAYOUT
-
-
-def _draw(shape, seed):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def _convolve(x, kernel):
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
+from vq_jax.testing.convolutions import assert_same_passes, convolve, draw
 
 
 def _folded_convolve(x, kernel):
@@ -24,22 +14,14 @@ def _folded_convolve(x, kernel):
 
 
 def _assert_same(form, definition, *args):
-    """Values and gradients."""
-    found, vjp = jax.vjp(form, *args)
-    expected, expected_vjp = jax.vjp(definition, *args)
-    cotangent = jax.tree.map(lambda y: _draw(y.shape, 9), expected)
-    for ours, theirs in zip(
-        jax.tree.leaves((found, vjp(cotangent))),
-        jax.tree.leaves((expected, expected_vjp(cotangent))),
-        strict=True,
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    tolerances = {"rtol": 1e-4, "atol": 1e-4}
+    assert_same_passes(form, definition, *args, value=tolerances, gradients=tolerances)
 
 
 @pytest.mark.parametrize("width", [2, 6])
 def test_a_folded_convolution_is_the_convolution(width):
-    x, kernel = _draw((2, 5, width, 3), 0), _draw((3, 3, 3, 4), 1)
-    _assert_same(_folded_convolve, _convolve, x, kernel)
+    x, kernel = draw((2, 5, width, 3), 0), draw((3, 3, 3, 4), 1)
+    _assert_same(_folded_convolve, convolve, x, kernel)
 
 
 @pytest.mark.parametrize(("height", "width"), [(2, 4), (6, 8)])
@@ -47,12 +29,12 @@ def test_a_folded_blur_is_the_blur(height, width):
     def folded(x):
         return folded_columns.blur_pool(folded_columns.fold(x))
 
-    _assert_same(folded, blur_pool, _draw((2, height, width, 3), 0))
+    _assert_same(folded, blur_pool, draw((2, height, width, 3), 0))
 
 
 def test_the_discriminator_at_full_size_is_the_same_in_both_forms():
-    images, weights = _draw((2, 8, 8, 3), 0), _draw((3, 3, 3, 4), 1)
-    more, biases = _draw((3, 3, 4, 4), 2), _draw((2, 4), 3)
+    images, weights = draw((2, 8, 8, 3), 0), draw((3, 3, 3, 4), 1)
+    more, biases = draw((3, 3, 4, 4), 2), draw((2, 4), 3)
     args = (images, weights, biases[0], more, biases[1])
     _assert_same(stylegan._folded, stylegan._plain, *args)
 

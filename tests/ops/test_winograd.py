@@ -3,20 +3,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from vq_jax.ops.convolution import LAYOUT
 from vq_jax.ops.winograd import convolve, convolve_by_tiles
-
-
-def _draw(shape, seed):
-    values = np.random.default_rng(seed).normal(size=shape)
-    return jnp.asarray(values, jnp.float32)
-
-
-def _definition(x, kernel):
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
+from vq_jax.testing.convolutions import (
+    assert_same_passes,
+    assert_same_second_derivatives,
+    draw,
+)
+from vq_jax.testing.convolutions import convolve as plain
 
 
 # The last three are computed in several groups: in place, in groups of images of eight
@@ -32,17 +28,19 @@ def _definition(x, kernel):
     ],
 )
 def test_value_and_gradients_are_those_of_the_convolution(shape, features):
-    x, kernel = _draw(shape, 0), _draw((3, 3, shape[-1], features), 1)
-    found, vjp = jax.vjp(convolve_by_tiles, x, kernel)
-    expected, expected_vjp = jax.vjp(_definition, x, kernel)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    cotangent = _draw(found.shape, 2)
-    for ours, theirs in zip(vjp(cotangent), expected_vjp(cotangent), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)
+    x, kernel = draw(shape, 0), draw((3, 3, shape[-1], features), 1)
+    assert_same_passes(
+        convolve_by_tiles,
+        plain,
+        x,
+        kernel,
+        value={"rtol": 1e-4, "atol": 1e-4},
+        gradients={"rtol": 1e-4, "atol": 1e-3},
+    )
 
 
 def test_it_is_as_exact_as_float32_lets_it_be():
-    x, kernel = _draw((1, 16, 16, 64), 0), _draw((3, 3, 64, 64), 1)
+    x, kernel = draw((1, 16, 16, 64), 0), draw((3, 3, 64, 64), 1)
     padded = np.pad(np.float64(x), ((0, 0), (1, 1), (1, 1), (0, 0)))
     exact = sum(
         padded[:, i : i + 16, j : j + 16] @ np.float64(kernel[i, j])
@@ -54,20 +52,10 @@ def test_it_is_as_exact_as_float32_lets_it_be():
 
 
 def test_it_can_be_differentiated_twice():
-    x, kernel = _draw((2, 4, 6, 2), 0), _draw((3, 3, 2, 3), 1)
-
-    def norm_of_gradient(form, x, kernel):
-        def total(x, kernel):
-            return jnp.sum(jnp.sin(form(x, kernel)))
-
-        of_x, of_kernel = jax.grad(total, argnums=(0, 1))(x, kernel)
-        return jnp.sum(jnp.square(of_x)) + jnp.sum(jnp.square(of_kernel))
-
-    twice = jax.grad(norm_of_gradient, argnums=(1, 2))
-    found = twice(convolve_by_tiles, x, kernel)
-    expected = twice(_definition, x, kernel)
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+    x, kernel = draw((2, 4, 6, 2), 0), draw((3, 3, 2, 3), 1)
+    assert_same_second_derivatives(
+        convolve_by_tiles, plain, x, kernel, rtol=1e-3, atol=1e-3
+    )
 
 
 def _goes_by_tiles(
@@ -125,7 +113,7 @@ def test_a_tile_takes_four_products_of_nine():
 def test_devices_keep_their_own_images(batch):
     devices = jax.devices() if batch == 16 else jax.devices()[:4]
     by_batch = NamedSharding(Mesh(devices, "batch"), PartitionSpec("batch"))
-    x = jax.device_put(_draw((batch, 32, 32, 128), 0), by_batch)
+    x = jax.device_put(draw((batch, 32, 32, 128), 0), by_batch)
     kernel = jax.device_put(
         jnp.zeros((3, 3, 128, 128)), NamedSharding(by_batch.mesh, PartitionSpec())
     )
@@ -143,10 +131,10 @@ def test_devices_keep_their_own_images(batch):
 
 
 def test_a_flax_convolution_takes_it():
-    x = _draw((8, 8, 8, 64), 0)
-    plain = nn.Conv(64, (3, 3))
+    x = draw((8, 8, 8, 64), 0)
+    module = nn.Conv(64, (3, 3))
     tiles = nn.Conv(64, (3, 3), conv_general_dilated=convolve)
-    params = plain.init(jax.random.key(0), x)
+    params = module.init(jax.random.key(0), x)
     np.testing.assert_allclose(
-        tiles.apply(params, x), plain.apply(params, x), rtol=1e-4, atol=1e-5
+        tiles.apply(params, x), module.apply(params, x), rtol=1e-4, atol=1e-5
     )
