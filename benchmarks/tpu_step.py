@@ -100,8 +100,8 @@ def _maskgit():
 def _maskgit_remat():
     config = _maskgit()
     with config.unlocked():
-        for section in (config.model.encoder, config.model.decoder):
-            section.remat_resolutions = (256, 128)
+        config.model.encoder.remat_resolutions = (256,)
+        config.model.decoder.remat_resolutions = (256, 128)
     return config
 
 

@@ -99,23 +99,30 @@ def test_attention_is_placed_by_the_nominal_resolution():
         assert names == {"down_1_attn_0", "down_1_attn_1"}
 
 
-def _both_passes(resolutions, x, **fields):
-    encoder = ResnetEncoder(**SIZES, remat_resolutions=resolutions, **fields)
-    params = encoder.init(jax.random.key(0), x, train=False)["params"]
+def _both_passes(kind, resolutions, **fields):
+    """Parameters, their loss and gradients as a compiled function, and its arguments.
+
+    Two levels of 16 and 8 px, with two residual blocks each.
+    """
+    fields = {**SIZES, "num_res_blocks": 2, "remat_resolutions": resolutions, **fields}
+    if kind == "encoder":
+        module, x = ResnetEncoder(**fields), _array(2, 16, 16, 3)
+    else:
+        module, x = ResnetDecoder(out_channels=3, **fields), _array(2, 8, 8, 8)
+    params = module.init(jax.random.key(0), x, train=False)["params"]
 
     def total(params, x):
         rngs = {"dropout": jax.random.key(1)}
-        y = encoder.apply({"params": params}, x, train=True, rngs=rngs)
+        y = module.apply({"params": params}, x, train=True, rngs=rngs)
         return jnp.sum(jnp.sin(y))
 
     return params, jax.jit(jax.value_and_grad(total, argnums=(0, 1))), (params, x)
 
 
-@pytest.mark.parametrize("resolutions", [(16,), (16, 8)])
-def test_what_is_computed_again_is_the_same(resolutions):
-    x = _array(2, 16, 16, 3)
-    kept, plain, arguments = _both_passes((), x, dropout=0.5)
-    params, again, _ = _both_passes(resolutions, x, dropout=0.5)
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_what_is_computed_again_is_the_same(kind):
+    kept, plain, arguments = _both_passes(kind, (), dropout=0.5)
+    params, again, _ = _both_passes(kind, (16, 8), dropout=0.5)
     jax.tree.map(np.testing.assert_array_equal, params, kept)
     for ours, theirs in zip(
         jax.tree.leaves(again(*arguments)),
@@ -125,22 +132,34 @@ def test_what_is_computed_again_is_the_same(resolutions):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-# Two blocks at 16 px and two at 8 px, one of which has more channels than its input.
-@pytest.mark.parametrize(("shortcut", "more"), [("input", 4), ("output", 5)])
-def test_computing_again_takes_a_convolution_or_two_a_block(shortcut, more):
-    def convolutions(resolutions):
-        x = _array(2, 16, 16, 3)
-        _, passes, arguments = _both_passes(resolutions, x, shortcut=shortcut)
-        return passes.lower(*arguments).compile().as_text().count(" convolution(")
+# The encoder: the very first convolution, that of a shortcut at 8 px, and of two blocks
+# all but the last one, whose result no gradient needs. The decoder: the first one of
+# each block but of the last at 16 px; and where the shortcut at 16 px is applied to the
+# output, the second one.
+@pytest.mark.parametrize(
+    ("kind", "shortcut", "at_16", "at_8"),
+    [
+        ("encoder", "input", 4, 4),
+        ("encoder", "output", 4, 4),
+        ("decoder", "input", 1, 2),
+        ("decoder", "output", 2, 2),
+    ],
+)
+def test_convolutions_are_computed_again_and_sums_are_not(kind, shortcut, at_16, at_8):
+    def operations(*resolutions):
+        _, passes, arguments = _both_passes(kind, resolutions, shortcut=shortcut)
+        text = passes.lower(*arguments).as_text()
+        return text.count("stablehlo.convolution("), text.count("stablehlo.reduce(")
 
-    plain = convolutions(())
-    assert convolutions((16,)) == plain + 2
-    assert convolutions((16, 8)) == plain + more
+    convolutions, sums = operations()
+    assert operations(16) == (convolutions + at_16, sums)
+    assert operations(8) == (convolutions + at_8, sums)
 
 
-def test_only_resolutions_of_a_level_can_be_computed_again():
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_only_resolutions_of_a_level_can_be_computed_again(kind):
     with pytest.raises(InputError, match=r"remat_resolutions.*12.*16, 8"):
-        _both_passes((16, 12), _array(1, 16, 16, 3))
+        _both_passes(kind, (16, 12))
 
 
 def test_the_shortcut_sees_the_input_or_the_output():

@@ -5,9 +5,13 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 ByChannel = Float[Array, "b c"]
+
+STATISTICS = "norm_statistics"
+"""Name of means and deviations, by which a policy of `jax.checkpoint` can keep them."""
 
 
 def group_norm(
@@ -47,7 +51,9 @@ def _normed(x, shift, scale, bias, num_groups, epsilon, dtype):
 
 
 def _forward(x, shift, scale, bias, num_groups, epsilon, dtype):
-    of_channel, of_group, inverse = _statistics(x, shift, num_groups, epsilon)
+    of_channel, of_group, inverse = checkpoint_name(
+        _statistics(x, shift, num_groups, epsilon), STATISTICS
+    )
     centred = x.astype(jnp.float32) - _map(of_group - shift)
     y = centred * _map(inverse * scale) + _map(bias)
     return y.astype(dtype), (x, shift, scale, of_channel, of_group, inverse)

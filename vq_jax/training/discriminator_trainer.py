@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from vq_jax.losses import adversarial
+from vq_jax.losses import adversarial, joint_gradients
 from vq_jax.losses.adversarial_objective import AdversarialObjective
 from vq_jax.models.discriminators.base import Discriminator
 from vq_jax.models.layers.norms import BATCH_STATS
@@ -56,6 +56,18 @@ class DiscriminatorTrainer:
         )
         return logits, dict(updated).get(BATCH_STATS, {})
 
+    def generator_gradient(self, state: TrainState, fakes, key):
+        """`(loss, gradient by fakes, statistics after)`: the unweighted generator's."""
+
+        def loss(fakes):
+            logits, stats = self.logits(
+                state.params, state.variables[BATCH_STATS], fakes, key
+            )
+            return self.objective.of_generator(logits), stats
+
+        (loss, stats), by_fakes = jax.value_and_grad(loss, has_aux=True)(fakes)
+        return loss, by_fakes, stats
+
     def gradients(self, state: TrainState, stats, images, fakes, key):
         """`((grads, variables), metrics)` of a batch; `variables` are those after it.
 
@@ -70,17 +82,79 @@ class DiscriminatorTrainer:
         )
         return (grads, variables), metrics
 
+    def both_gradients(self, state: TrainState, images, fakes, generator_key, key):
+        """`(generator's loss, gradient by fakes, (gradients, metrics))`.
+
+        What `generator_gradient` and `gradients` return, the latter in a tuple. Where
+        the discriminator allows it, one backward pass of the fakes and one of the real
+        images give all, up to rounding.
+        """
+        if self.module.piecewise_linear and not self.objective.augment:
+            return self._joint_gradients(state, images, fakes, key)
+        loss, by_fakes, stats = self.generator_gradient(state, fakes, generator_key)
+        return loss, by_fakes, self.gradients(state, stats, images, fakes, key)
+
     def update(self, state: TrainState, grads, variables, *, learns) -> TrainState:
         """The state after an update, or the very same where `learns` is False."""
         new = state.apply_gradients(grads, self.tx, ema_decay=0.0)
         new = new.replace(variables=variables)
         return jax.tree.map(lambda n, o: jnp.where(learns, n, o), new, state)
 
+    def _joint_gradients(self, state, images, fakes, key):
+        objective, balance = self.objective, state.variables[BALANCE]
+
+        def logits(params, images):
+            return self.logits(params, {}, images, key)[0]
+
+        fake, backward_of_fakes = jax.vjp(logits, state.params, fakes)
+        real, backward_of_real = jax.vjp(lambda p: logits(p, images), state.params)
+        (of_real, of_fake), metrics = jax.grad(
+            self._loss_of_logits, argnums=(0, 1), has_aux=True
+        )(real, fake, balance)
+        loss, of_generator = jax.value_and_grad(objective.of_generator)(fake)
+        by_fake, fakes_grad = joint_gradients.of_fakes(
+            backward_of_fakes, of_fake, of_generator
+        )
+        if objective.r1_weight:
+            by_real, penalty = lax.cond(
+                self._r1_is_due(state),
+                lambda: joint_gradients.with_r1(
+                    logits, state.params, images, of_real, self._r1_weight
+                ),
+                lambda: (*backward_of_real(of_real), balance["r1"]),
+            )
+            metrics["r1"] = penalty
+            balance = {**balance, "r1": penalty}
+        else:
+            (by_real,) = backward_of_real(of_real)
+        grads = jax.tree.map(jnp.add, by_real, by_fake)
+        variables = self._variables(balance, {}, real, fake)
+        return loss, fakes_grad, ((grads, variables), metrics)
+
     def _loss(self, params, state, stats, images, fakes, key):
         objective, balance = self.objective, state.variables[BALANCE]
         real_key, fake_key = jax.random.split(key)
         real, stats = self.logits(params, stats, images, real_key)
         fake, stats = self.logits(params, stats, lax.stop_gradient(fakes), fake_key)
+        total, metrics = self._loss_of_logits(real, fake, balance)
+        if objective.r1_weight:
+            again = jax.random.clone(real_key)
+            due = self._r1_is_due(state)
+            term = lax.cond(
+                due,
+                lambda: adversarial.r1(
+                    lambda x: self.logits(params, stats, x, again)[0], images
+                ),
+                lambda: jnp.zeros(()),
+            )
+            total += self._r1_weight * term
+            metrics["r1"] = jnp.where(due, term, balance["r1"])
+            balance = {**balance, "r1": metrics["r1"]}
+        return total, (self._variables(balance, stats, real, fake), metrics)
+
+    def _loss_of_logits(self, real, fake, balance):
+        """The loss with LeCAM, and metrics."""
+        objective = self.objective
         total = loss = objective.of_discriminator(real, fake)
         metrics = {
             "discriminator": loss,
@@ -92,24 +166,22 @@ class DiscriminatorTrainer:
             term = objective.lecam(real, fake, balance)
             metrics["lecam"] = term
             total += objective.lecam_weight * term
-        if objective.r1_weight:
-            due = state.step % objective.r1_every == 0
-            again = jax.random.clone(real_key)
-            term = lax.cond(
-                due,
-                lambda: adversarial.r1(
-                    lambda x: self.logits(params, stats, x, again)[0], images
-                ),
-                lambda: jnp.zeros(()),
-            )
-            total += 0.5 * objective.r1_weight * objective.r1_every * term
-            balance = {**balance, "r1": jnp.where(due, term, balance["r1"])}
-            metrics["r1"] = balance["r1"]
-        decay = objective.lecam_decay
+        return total, metrics
+
+    def _r1_is_due(self, state):
+        return state.step % self.objective.r1_every == 0
+
+    @property
+    def _r1_weight(self) -> float:
+        """Of R1, in a step with it."""
+        return 0.5 * self.objective.r1_weight * self.objective.r1_every
+
+    def _variables(self, balance, stats, real, fake):
+        """The discriminator's after a batch, from the logits of its images."""
+        decay = self.objective.lecam_decay
         balance = {
             **balance,
             "real": decay * balance["real"] + (1.0 - decay) * jnp.mean(real),
             "fake": decay * balance["fake"] + (1.0 - decay) * jnp.mean(fake),
         }
-        variables = {BATCH_STATS: stats, BALANCE: lax.stop_gradient(balance)}
-        return total, (variables, metrics)
+        return {BATCH_STATS: stats, BALANCE: lax.stop_gradient(balance)}

@@ -9,7 +9,6 @@ import optax
 from vq_jax.losses import adversarial
 from vq_jax.losses.objective import Objective
 from vq_jax.metrics.joined import joined, prefixed
-from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.ops import images as image_ops
 from vq_jax.training import autoencoder_trainer, rng
 from vq_jax.training.accumulation import accumulate
@@ -67,11 +66,18 @@ class GanStep:
 
         def part(images, keys):
             images = image_ops.from_uint8(images)
-            grads, stats, recon, recorded, metrics = self._generator_pass(
-                state, images, keys, nets
-            )
-            learnt, more = self.discriminator.gradients(
-                state.discriminator, stats, images, recon, keys[DISCRIMINATOR]
+
+            def judge(recon):
+                return self.discriminator.both_gradients(
+                    state.discriminator,
+                    images,
+                    recon,
+                    keys[GENERATOR],
+                    keys[DISCRIMINATOR],
+                )
+
+            grads, recorded, metrics, (learnt, more) = self._generator_pass(
+                state, images, keys, nets, judge
             )
             return (grads, learnt), recorded, joined(metrics, more)
 
@@ -85,9 +91,13 @@ class GanStep:
         """The updated generator reconstructs again, with the same keys."""
 
         def generator_part(images, keys):
-            images = image_ops.from_uint8(images)
-            grads, stats, _, recorded, metrics = self._generator_pass(
-                state, images, keys, nets
+            def judge(recon):
+                return self.discriminator.generator_gradient(
+                    state.discriminator, recon, keys[GENERATOR]
+                )
+
+            grads, recorded, metrics, stats = self._generator_pass(
+                state, image_ops.from_uint8(images), keys, nets, judge
             )
             return (grads, stats), recorded, metrics
 
@@ -111,13 +121,14 @@ class GanStep:
         learnt, _, more = self._accumulate(discriminator_part, images, again)
         return generator, learnt, joined(metrics, update, more)
 
-    def _generator_pass(self, state: AdversarialState, images, keys, nets):
-        """`(grads, discriminator's statistics, recon, recorded, metrics)`.
+    def _generator_pass(self, state: AdversarialState, images, keys, nets, judge):
+        """`(grads, recorded, metrics, seen)`, where the discriminator is asked once.
 
         The losses of the decoder's outputs are differentiated with respect to these,
         where that is cheap, and go back through the autoencoder as one weighted sum.
+        `judge(recon)` gives the adversarial loss, its gradient by recon, and `seen`.
         """
-        variables = state.generator.variables
+        model, variables = self.autoencoder.model, state.generator.variables
         (outputs, latent), vjp, (output, recorded, latent_logs) = jax.vjp(
             lambda params: self._forward(params, variables, images, keys),
             state.generator.params,
@@ -126,9 +137,11 @@ class GanStep:
         (image, image_logs), image_grad = jax.value_and_grad(
             self.objective.image_loss, has_aux=True
         )(outputs, images, nets)
-        (adversarial_loss, stats), adversarial_grad = jax.value_and_grad(
-            self._adversarial_loss, has_aux=True
-        )(outputs, state.discriminator, keys[GENERATOR])
+        recon, from_recon = jax.vjp(
+            lambda outputs: model.likelihood.mean(outputs, model.channels), outputs
+        )
+        adversarial_loss, recon_grad, seen = judge(recon)
+        (adversarial_grad,) = from_recon(recon_grad)
         ratio = self._gradient_ratio(vjp, image_grad, adversarial_grad)
         weight = self.discriminator.objective.generator_weight(state.step, ratio)
         (grads,) = vjp((image_grad + weight * adversarial_grad, jnp.ones(())))
@@ -139,20 +152,12 @@ class GanStep:
             "adversarial_weight": weight,
         }
         metrics = joined(metrics, image_logs, latent_logs, output.quantized.metrics)
-        return grads, stats, output.recon, recorded, metrics
+        return grads, recorded, metrics, seen
 
     def _forward(self, params, variables, images, keys):
         output, recorded = self.autoencoder.forward(params, variables, images, keys)
         latent, logs = self.objective.latent_loss(output, images)
         return (output.outputs, latent), (output, recorded, logs)
-
-    def _adversarial_loss(self, outputs, state, key):
-        model = self.autoencoder.model
-        recon = model.likelihood.mean(outputs, model.channels)
-        logits, stats = self.discriminator.logits(
-            state.params, state.variables[BATCH_STATS], recon, key
-        )
-        return self.discriminator.objective.of_generator(logits), stats
 
     def _gradient_ratio(self, vjp, image_grad, adversarial_grad):
         """The adaptive weight, or 1 where the weight is fixed."""

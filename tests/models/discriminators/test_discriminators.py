@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 from ml_collections import ConfigDict
 
 from vq_jax.errors import InputError
@@ -53,6 +54,26 @@ def test_gradients_reach_images_and_all_parameters(case):
     for leaf in jax.tree.leaves(grads):
         assert np.isfinite(leaf).all()
         assert np.abs(leaf).max() > 0.0
+
+
+def _scales(module, variables, images):
+    """Whether logits of three times the images and biases are three times as large."""
+    flat = traverse_util.flatten_dict(variables)
+    flat = {k: leaf + 0.1 if k[-1] == "bias" else leaf for k, leaf in flat.items()}
+    scaled = {k: 3 * leaf if k[-1] == "bias" else leaf for k, leaf in flat.items()}
+    logits, expected = (
+        module.apply(traverse_util.unflatten_dict(leaves), x, train=False)
+        for leaves, x in ((scaled, 3 * images), (flat, images))
+    )
+    return np.allclose(logits, 3 * expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_those_that_say_so_are_piecewise_linear_and_have_one_logit(case):
+    module, variables, images = _make(case)
+    one_logit = module.apply(variables, images, train=False).ndim == 1
+    expected = one_logit and _scales(module, variables, images)
+    assert module.piecewise_linear == expected == (case == "stylegan")
 
 
 def test_a_patch_sees_its_surroundings_only():

@@ -68,7 +68,11 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
         for level in reversed(range(len(self.multipliers))):
             if self.adaptive_norm:
                 x = AdaptiveGroupNorm(**self.norms, name=f"up_{level}_adaptive")(x, z_q)
-            x = self.level_blocks(x, level, f"up_{level}", train=train)
+            # The very last block is the first that the backward pass comes to.
+            last = self.num_res_blocks - (level == 0)
+            again = range(last) if self.recomputes(level) else ()
+            name = f"up_{level}"
+            x = self.level_blocks(x, level, name, train=train, recomputed=again)
             if level in self.levels:
                 x = fuse(x, level)
             if level:

@@ -25,3 +25,13 @@ class Discriminator(nn.Module):
     def needs_data_init(self) -> bool:
         """Whether a pass with `init_from_data` has to come before the first step."""
         return False
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether `losses/joint_gradients.py` holds for the logits.
+
+        An image then has one logit, [b], which depends on that image alone, and is
+        piecewise linear in its pixels and the biases together: where both are scaled,
+        so is the logit.
+        """
+        return False

@@ -41,6 +41,8 @@ class StyleGanDiscriminator(Discriminator):
         4,
     )
 
+    piecewise_linear = True
+
     @nn.compact
     def __call__(
         self, images: Images, *, train: bool, init_from_data: bool = False

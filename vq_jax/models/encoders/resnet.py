@@ -45,11 +45,13 @@ class ResnetEncoder(resnet.ResnetLevels):
 
         Level n has 2ⁿ times fewer rows and columns than an image.
         """
-        found = {}
-        options = {"use_bias": self.use_bias, "dtype": self.dtype}
-        x = torch_conv(images, self.base_dim, **options, name="conv_in")
+        found, x = {}, images
         for level in range(len(self.multipliers)):
-            x = self.level_blocks(x, level, f"down_{level}", train=train)
+
+            def run(encoder, x, level=level):
+                return encoder._level(x, level, train=train)
+
+            x = (resnet.recompute(run) if self.recomputes(level) else run)(self, x)
             if level in self.levels:
                 found[level] = x
                 name = f"down_{level}_downsample"
@@ -58,3 +60,10 @@ class ResnetEncoder(resnet.ResnetLevels):
         options = {"size": self.features_kernel, "dtype": self.dtype}
         x = torch_conv(x, self.features_dim, **options, name="conv_out")
         return {**found, len(self.levels): x}
+
+    def _level(self, x, level: int, *, train: bool):
+        """The residual blocks of a level, after the first convolution where it is 0."""
+        if level == 0:
+            options = {"use_bias": self.use_bias, "dtype": self.dtype}
+            x = torch_conv(x, self.base_dim, **options, name="conv_in")
+        return self.level_blocks(x, level, f"down_{level}", train=train)

@@ -1,7 +1,7 @@
 """Blocks of VQGAN's encoder and decoder (2012.09841v3, appendix, table 7)."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Literal
 
 import jax
@@ -14,6 +14,7 @@ from vq_jax.errors import InputError
 from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import ConvAndBias, torch_conv
 from vq_jax.ops import convolution
+from vq_jax.ops.group_norm import STATISTICS
 
 Shortcut = Literal["input", "output"]
 Downsampling = Literal["conv", "symmetric_conv", "average"]
@@ -23,6 +24,15 @@ Upsampling = Literal["nearest", "depth_to_space"]
 def group_norm(num_groups: int, dtype: str, name: str) -> GroupNorm:
     """GroupNorm with VQGAN's ε = 1e-6."""
     return GroupNorm(num_groups, epsilon=1e-6, dtype=dtype, name=name)
+
+
+def recompute(function: Callable) -> Callable:
+    """`function` of a module and x, which the backward pass computes again.
+
+    It keeps x and the statistics of norms, which cost a pass over a map, and no space.
+    """
+    policy = jax.checkpoint_policies.save_only_these_names(STATISTICS)
+    return nn.remat(function, policy=policy)
 
 
 class ResnetBlock(nn.Module):
@@ -180,10 +190,10 @@ class ResnetLevels(nn.Module):
             follows for `attention_resolutions`; images may have other sizes.
         attention_resolutions: resolutions of the levels that have attention after each
             residual block.
-        remat_resolutions: resolutions of the levels whose residual blocks keep their
-            inputs alone for the backward pass, which computes the rest again: less
-            memory, for one more convolution a block, or two where the shortcut needs
-            the output.
+        remat_resolutions: resolutions of the levels that the backward pass computes
+            again to save memory, but for the statistics of norms. The encoder keeps
+            the inputs of such a level, or the images of level 0; the decoder those of
+            each residual block.
         middle_attention: whether there is attention in the middle, at the lowest
             resolution.
         num_middle_blocks: number of residual blocks in the middle.
@@ -232,27 +242,33 @@ class ResnetLevels(nn.Module):
         options = {"use_bias": self.use_bias, "dropout": self.dropout, **self.norms}
         return functools.partial(ResnetBlock, shortcut=self.shortcut, **options)
 
-    def level_blocks(self, x, level: int, name: str, *, train: bool):
-        """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}."""
+    def recomputes(self, level: int) -> bool:
+        """Whether the backward pass computes a resolution level again."""
         resolutions = [self.resolution >> i for i in range(len(self.multipliers))]
-        resolution = resolutions[level]
-        attends = resolution in self.attention_resolutions
         if unknown := set(self.remat_resolutions) - set(resolutions):
             raise InputError(
                 f"config.model: remat_resolutions={self.remat_resolutions} has "
                 f"{min(unknown)}, but levels are of {str(resolutions)[1:-1]}."
             )
+        return resolutions[level] in self.remat_resolutions
+
+    def level_blocks(
+        self, x, level: int, name: str, *, train: bool, recomputed: Container[int] = ()
+    ):
+        """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}.
+
+        The backward pass computes the residual blocks with indices `recomputed` again.
+        """
+        attends = self.resolution >> level in self.attention_resolutions
 
         def run(block, x):
             return block(x, train=train)
 
-        if resolution in self.remat_resolutions:
-            run = nn.remat(run)
         for i in range(self.num_res_blocks):
             block = self.block(
                 self.base_dim * self.multipliers[level], name=f"{name}_block_{i}"
             )
-            x = run(block, x)
+            x = (recompute(run) if i in recomputed else run)(block, x)
             if attends:
                 x = AttentionBlock(**self.norms, name=f"{name}_attn_{i}")(x)
         return x
