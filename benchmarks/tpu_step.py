@@ -100,8 +100,8 @@ def _maskgit():
 def _maskgit_remat():
     config = _maskgit()
     with config.unlocked():
-        config.model.encoder.remat_resolutions = (256,)
-        config.model.decoder.remat_resolutions = (256, 128)
+        for section in (config.model.encoder, config.model.decoder):
+            section.remat_resolutions = (256,)
     return config
 
 

@@ -78,6 +78,8 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
+        if self.recomputes(0):
+            x = resnet.store_gradient(x)
         x = self.last_norm(x)
         options["convolve"] = convolve_to_few
         x = torch_conv(x, self.out_channels, **options, name="conv_out")

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 from einops import rearrange
 from flax import linen as nn
+from jax import lax
 from jaxtyping import Array, Float
 
 from vq_jax.config import ranges
@@ -33,6 +34,21 @@ def recompute(function: Callable) -> Callable:
     """
     policy = jax.checkpoint_policies.save_only_these_names(STATISTICS)
     return nn.remat(function, policy=policy)
+
+
+@jax.custom_vjp
+def store_gradient(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    """x, whose gradient is one map in memory before anything is made of it.
+
+    Else a compiler may compute it within each operation that takes it, and keep the
+    maps for longer that it follows from, which are two behind a norm.
+    """
+    return x
+
+
+store_gradient.defvjp(
+    lambda x: (x, None), lambda _, gradient: (lax.optimization_barrier(gradient),)
+)
 
 
 class ResnetBlock(nn.Module):
