@@ -23,7 +23,7 @@ PARAMS = {
 
 
 def _logits(params, images):
-    """Of a net that is piecewise linear in images and biases."""
+    """Of a net that is homogeneous in images and biases."""
     x = jax.lax.conv_general_dilated(
         images,
         params["conv"]["kernel"],

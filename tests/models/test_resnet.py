@@ -119,10 +119,16 @@ def _both_passes(kind, resolutions, **fields):
     return params, jax.jit(jax.value_and_grad(total, argnums=(0, 1))), (params, x)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_what_is_computed_again_is_the_same(kind):
-    kept, plain, arguments = _both_passes(kind, (), dropout=0.5)
-    params, again, _ = _both_passes(kind, (16, 8), dropout=0.5)
+@pytest.mark.parametrize("resolutions", [(16,), (16, 8)])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("encoder", {}), ("decoder", {}), ("decoder", {"adaptive_norm": True})],
+    ids=str,
+)
+def test_what_is_computed_again_is_the_same(kind, fields, resolutions):
+    fields = {"dropout": 0.5, "attention_resolutions": (8,), **fields}
+    kept, plain, arguments = _both_passes(kind, (), **fields)
+    params, again, _ = _both_passes(kind, resolutions, **fields)
     jax.tree.map(np.testing.assert_array_equal, params, kept)
     for ours, theirs in zip(
         jax.tree.leaves(again(*arguments)),
@@ -130,6 +136,15 @@ def test_what_is_computed_again_is_the_same(kind):
         strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gradient_of_the_last_map_is_stored_where_levels_are_computed_again():
+    def barriers(*resolutions):
+        _, passes, arguments = _both_passes("decoder", resolutions)
+        return passes.lower(*arguments).as_text().count("optimization_barrier")
+
+    # One for each block that is computed again: all but the last one at 16 px.
+    assert (barriers(), barriers(8), barriers(16)) == (0, 2, 1 + 1)
 
 
 # The encoder: the very first convolution, that of a shortcut at 8 px, and of two blocks

@@ -5,32 +5,54 @@ import optax
 import pytest
 
 from configs.parts.adversarial import ADVERSARIAL
+from vq_jax.losses import adversarial
 from vq_jax.losses.adversarial_objective import AdversarialObjective
 from vq_jax.models.discriminators.stylegan import StyleGanDiscriminator
 from vq_jax.training.discriminator_trainer import BALANCE, DiscriminatorTrainer
 
 RNG = np.random.default_rng(0)
-LECAM = {"lecam_weight": 0.5, "lecam_logits": "batch_mean"}
+LECAM = {"lecam_weight": 0.5}
 R1 = {"r1_weight": 10.0}
 
 
 class _SeparatePasses(StyleGanDiscriminator):
-    piecewise_linear = False
+    homogeneous = False
 
 
 def _images():
-    return jnp.asarray(RNG.uniform(-1, 1, (4, 16, 16, 3)), jnp.float32)
+    return jnp.asarray(RNG.uniform(-1, 1, (6, 16, 16, 3)), jnp.float32)
 
 
-def _gradients(discriminator, objective):
-    """Both gradients, by step, images, fakes and two keys."""
-    module = discriminator(base_dim=4, multipliers=(1, 2))
+REAL, FAKE = _images(), _images()
+
+
+def _arguments(step):
+    return step, REAL, FAKE, *jax.random.split(jax.random.key(1))
+
+
+def _trainer(discriminator, dtype="float32", **fields):
+    """A trainer, and a state with logits on both sides of a hinge."""
+    module = discriminator(base_dim=4, multipliers=(1, 2), dtype=dtype)
     trainer = DiscriminatorTrainer(
-        module=module, tx=optax.sgd(0.1), objective=objective
+        module=module,
+        tx=optax.sgd(0.1),
+        objective=AdversarialObjective(**{**ADVERSARIAL, **fields}),
     )
     state = trainer.init(jax.random.key(0), (16, 16, 3))
     balance = {"real": jnp.asarray(0.3), "fake": jnp.asarray(-0.2), "r1": jnp.ones(())}
-    state = state.replace(variables={**state.variables, BALANCE: balance})
+    drawn = np.random.default_rng(1)
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.1 * drawn.normal(size=leaf.shape).astype("float32"),
+        state.params,
+    )
+    params["logit"] = jax.tree.map(lambda leaf: 20.0 * leaf, params["logit"])
+    variables = {**state.variables, BALANCE: balance}
+    return trainer, state.replace(params=params, variables=variables)
+
+
+def _gradients(discriminator, *args, **fields):
+    """Both gradients, by step, images, fakes and two keys."""
+    trainer, state = _trainer(discriminator, *args, **fields)
 
     @jax.jit
     def gradients(step, *arguments):
@@ -39,34 +61,74 @@ def _gradients(discriminator, objective):
     return gradients
 
 
+def _distance(found, expected):
+    """The largest difference, in parts of the largest number of each array."""
+
+    def distance(found, expected):
+        scale = jnp.max(jnp.abs(expected)) + 1e-30
+        return float(jnp.max(jnp.abs(found - expected)) / scale)
+
+    return max(jax.tree.leaves(jax.tree.map(distance, found, expected)))
+
+
+def test_the_images_of_these_tests_are_on_both_sides_of_the_hinge():
+    trainer, state = _trainer(StyleGanDiscriminator)
+    logits, _ = trainer.logits(state.params, {}, REAL, jax.random.key(0))
+    assert np.min(np.abs(logits)) < 1.0 < np.max(np.abs(logits))
+
+
 @pytest.mark.parametrize(
     "fields",
-    [{}, R1 | {"r1_every": 1}, R1 | {"r1_every": 4}, LECAM, LECAM | R1],
+    [{}, R1 | {"r1_every": 1}, R1 | {"r1_every": 4}, LECAM | R1],
     ids=str,
 )
 @pytest.mark.parametrize("loss", ["hinge", "non_saturating"])
 def test_shared_passes_give_what_separate_ones_do(loss, fields):
-    losses = {"generator_loss": loss, "discriminator_loss": loss}
-    objective = AdversarialObjective(**{**ADVERSARIAL, **losses, **fields})
-    shared = _gradients(StyleGanDiscriminator, objective)
-    separate = _gradients(_SeparatePasses, objective)
-
-    def compare(found, expected):
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
-
-    keys = jax.random.split(jax.random.key(1))
+    fields = {"generator_loss": loss, "discriminator_loss": loss, **fields}
+    shared = _gradients(StyleGanDiscriminator, **fields)
+    separate = _gradients(_SeparatePasses, **fields)
     for step in (3, 4):
-        arguments = step, _images(), _images(), *keys
-        jax.tree.map(compare, shared(*arguments), separate(*arguments))
+        found, expected = shared(*_arguments(step)), separate(*_arguments(step))
+        assert _distance(found, expected) < 1e-4
+
+
+def test_shared_passes_lose_no_more_in_bfloat16():
+    def error(discriminator):
+        exact, rounded = (
+            _gradients(discriminator, dtype, **R1)(*_arguments(0))[1:]
+            for dtype in ("float32", "bfloat16")
+        )
+        return _distance(rounded, exact)
+
+    assert error(StyleGanDiscriminator) < 1.5 * error(_SeparatePasses)
+
+
+@pytest.mark.parametrize("discriminator", [StyleGanDiscriminator, _SeparatePasses])
+def test_what_r1_adds_is_half_its_weight_times_its_interval(discriminator):
+    trainer, state = _trainer(discriminator, **R1, r1_every=4)
+    both = _gradients(discriminator, **R1, r1_every=4)
+
+    def grads(step):
+        _, _, ((grads, _), _) = both(*_arguments(step))
+        return grads
+
+    @jax.jit
+    @jax.grad
+    def expected(params):
+        def logits(x):
+            return trainer.logits(params, {}, x, jax.random.key(0))[0]
+
+        return 0.5 * 10.0 * 4 * adversarial.r1(logits, REAL)
+
+    added = jax.tree.map(jnp.subtract, grads(8), grads(7))
+    assert _distance(added, expected(state.params)) < 1e-3
 
 
 def test_shared_passes_cost_less():
     """Some 7 passes through the layers in place of 10, by the compiler's flops."""
-    objective = AdversarialObjective(**{**ADVERSARIAL, **R1, "r1_every": 1})
-    arguments = 0, _images(), _images(), *jax.random.split(jax.random.key(1))
 
     def flops(discriminator):
-        lowered = _gradients(discriminator, objective).lower(*arguments)
+        lowered = _gradients(discriminator, **R1, r1_every=1).lower(*_arguments(0))
         return lowered.compile().cost_analysis()["flops"]
 
-    assert flops(StyleGanDiscriminator) < 0.8 * flops(_SeparatePasses)
+    assert flops(StyleGanDiscriminator) < 0.75 * flops(_SeparatePasses)

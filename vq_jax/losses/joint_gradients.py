@@ -1,8 +1,8 @@
-"""Gradients of several losses from one backward pass of a discriminator.
+"""Gradients of several losses from one backward pass of a discriminator D.
 
-They hold for discriminators that give an image one logit, which depends on no other
-image, so that a cotangent scales all gradients of its image; and those of the real
-images for nets that are piecewise linear, too (`Discriminator.piecewise_linear`).
+For discriminators that are `Discriminator.homogeneous`: an image x has one logit D(x),
+which depends on no other image, and D(a x, a b) = a D(x, b) for a > 0, where b are the
+biases. A cotangent of the logits then scales all gradients of its image.
 """
 
 from collections.abc import Callable
@@ -14,58 +14,65 @@ from jaxtyping import Array, Float, PyTree
 
 from vq_jax.losses.adversarial import Scalar
 
-Each = Float[Array, "b"]
+PerImage = Float[Array, "b"]
 Images = Float[Array, "b h w c"]
-SMALLEST = 1e-20  # of a cotangent, which gradients are divided by afterwards
+
+SMALLEST = 1e-20
+"""The least cotangent, which gradients are divided by afterwards.
+
+Neither they nor its inverse leave the range of float32 and bfloat16, 1e±38. An image
+that a loss does not see, as beyond a hinge, gets this in place of 0.
+"""
 
 
 def of_fakes(
-    backward: Callable[[Each], tuple[PyTree, Images]],
-    of_discriminator: Each,
-    of_generator: Each,
+    backward: Callable[[PerImage], tuple[PyTree, Images]],
+    for_params: PerImage,
+    for_fakes: PerImage,
 ) -> tuple[PyTree, Images]:
     """`(gradient by parameters, gradient by fakes)`, of two different losses.
 
     Args:
         backward: the backward pass of `logits(params, fakes)`, from `jax.vjp`.
-        of_discriminator: gradient of the discriminator's loss by the fakes' logits,
-            for the parameters.
-        of_generator: that of the generator's, for the fakes.
+        for_params: gradient of the discriminator's loss by the fakes' logits.
+        for_fakes: that of the generator's loss.
     """
-    cotangent = _away_from_zero(of_discriminator)
-    grads, by_fakes = backward(cotangent)
-    return grads, by_fakes * _each(of_generator / cotangent)
+    cotangent = _away_from_zero(for_params)
+    by_params, by_fakes = backward(cotangent)
+    return by_params, by_fakes * _maps(for_fakes / cotangent)
 
 
 def with_r1(
-    logits: Callable[[PyTree, Images], Each],
+    logits: Callable[[PyTree, Images], PerImage],
     params: PyTree,
     images: Images,
-    of_loss: Each,
+    cotangent: PerImage,
     weight: float,
 ) -> tuple[PyTree, Scalar]:
-    """`(gradient by parameters of loss + weight · R1, R1)` of real images.
+    """`(gradient by parameters of loss + weight · R1, R1)` of n real images.
 
-    R1 is `adversarial.r1`, the mean of ‖g‖² with g = ∂D(x)/∂x. A net D that is
-    piecewise linear in x and in its biases b has D(x) = ∂D/∂(x, b) · (x, b) wherever
-    it is differentiable. With c the gradient of the loss by D(x), and the n images' g
-    held fast, both gradients are then one of a directional derivative:
+    R1 is `adversarial.r1`, the mean of ‖g‖² with g = ∂D/∂x. The gradient of the loss
+    by parameters W is that of Σ c D(x), with a cotangent c for each image. That of
+    weight · R1 is that of 2 weight/n Σ ∂D/∂x · g, with g as a constant. By Euler,
+    D(x) = ∂D/∂(x, b) · (x, b), so both together are the gradient of a directional
+    derivative, c and g being constants:
 
-        ∂ (c D(x) + weight/n ‖g‖²) = ∂ c ∂D/∂(x, b) · (x + 2 weight / (n c) g, b)
+        Σ c ∂D/∂(x, b) · (x + 2 weight / (n c) g, b)
 
-    A forward and a backward pass for g, and another forward pass, along that direction,
-    are all it takes: the compiler finds the backward pass of the latter to be the same
-    as that for g, which has the cotangent c.
+    So there are a forward and a backward pass for g, a forward pass along the
+    direction, and its backward pass, which is the same as that for g where D is
+    piecewise linear: a compiler makes it once, with the products for W's gradient.
 
     Args:
-        logits: D, by parameters; those called "bias" are b.
-        of_loss: c, of each image.
+        logits: D, by parameters; b are those called "bias".
+        cotangent: c, the gradient of the loss by the logits.
+        weight: of R1; γ/2 in the papers' terms.
     """
-    cotangent = _away_from_zero(of_loss)
+    cotangent = _away_from_zero(cotangent)
     _, backward = jax.vjp(lambda x: logits(params, x), images)
-    gradient = backward(cotangent)[0].astype(jnp.float32) / _each(cotangent)
+    gradient = backward(cotangent)[0].astype(jnp.float32) / _maps(cotangent)
     scale = 2.0 * weight / (len(images) * cotangent)
-    direction = images + _each(scale) * gradient
+    direction = images + _maps(scale) * gradient
 
     def along_direction(params):
         biases, others = _biases_and_others(params)
@@ -81,15 +88,15 @@ def with_r1(
     return jax.grad(along_direction)(params), penalty
 
 
-def _away_from_zero(cotangent: Each) -> Each:
+def _away_from_zero(cotangent: PerImage) -> PerImage:
     return jnp.where(jnp.abs(cotangent) < SMALLEST, SMALLEST, cotangent)
 
 
-def _each(values: Each) -> Float[Array, "b 1 1 1"]:
+def _maps(values: PerImage) -> Float[Array, "b 1 1 1"]:
     return values[:, None, None, None]
 
 
-def _biases_and_others(params) -> tuple[dict, dict]:
+def _biases_and_others(params: PyTree) -> tuple[dict, dict]:
     flat = traverse_util.flatten_dict(params)
     biases = {path: leaf for path, leaf in flat.items() if path[-1] == "bias"}
     return biases, {path: leaf for path, leaf in flat.items() if path not in biases}

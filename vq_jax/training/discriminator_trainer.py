@@ -86,10 +86,10 @@ class DiscriminatorTrainer:
         """`(generator's loss, gradient by fakes, (gradients, metrics))`.
 
         What `generator_gradient` and `gradients` return, the latter in a tuple. Where
-        the discriminator allows it, one backward pass of the fakes and one of the real
-        images give all, up to rounding.
+        the discriminator is homogeneous, and nothing is augmented, one backward pass of
+        the fakes and one of the real images give all, up to rounding.
         """
-        if self.module.piecewise_linear and not self.objective.augment:
+        if self.module.homogeneous and not self.objective.augment:
             return self._joint_gradients(state, images, fakes, key)
         loss, by_fakes, stats = self.generator_gradient(state, fakes, generator_key)
         return loss, by_fakes, self.gradients(state, stats, images, fakes, key)
@@ -108,28 +108,30 @@ class DiscriminatorTrainer:
 
         fake, backward_of_fakes = jax.vjp(logits, state.params, fakes)
         real, backward_of_real = jax.vjp(lambda p: logits(p, images), state.params)
-        (of_real, of_fake), metrics = jax.grad(
+        (real_cotangent, fake_cotangent), metrics = jax.grad(
             self._loss_of_logits, argnums=(0, 1), has_aux=True
         )(real, fake, balance)
-        loss, of_generator = jax.value_and_grad(objective.of_generator)(fake)
-        by_fake, fakes_grad = joint_gradients.of_fakes(
-            backward_of_fakes, of_fake, of_generator
+        loss, for_fakes = jax.value_and_grad(objective.of_generator)(fake)
+        grads, by_fakes = joint_gradients.of_fakes(
+            backward_of_fakes, fake_cotangent, for_fakes
         )
-        if objective.r1_weight:
-            by_real, penalty = lax.cond(
-                self._r1_is_due(state),
-                lambda: joint_gradients.with_r1(
-                    logits, state.params, images, of_real, self._r1_weight
-                ),
-                lambda: (*backward_of_real(of_real), balance["r1"]),
+
+        def with_r1():
+            return joint_gradients.with_r1(
+                logits, state.params, images, real_cotangent, self._r1_weight
             )
-            metrics["r1"] = penalty
-            balance = {**balance, "r1": penalty}
+
+        def without_r1():
+            return *backward_of_real(real_cotangent), balance["r1"]
+
+        if objective.r1_weight:
+            more, metrics["r1"] = self._where_due(state, with_r1, without_r1)
+            balance = {**balance, "r1": metrics["r1"]}
         else:
-            (by_real,) = backward_of_real(of_real)
-        grads = jax.tree.map(jnp.add, by_real, by_fake)
+            more, _ = without_r1()
+        grads = jax.tree.map(jnp.add, grads, more)
         variables = self._variables(balance, {}, real, fake)
-        return loss, fakes_grad, ((grads, variables), metrics)
+        return loss, by_fakes, ((grads, variables), metrics)
 
     def _loss(self, params, state, stats, images, fakes, key):
         objective, balance = self.objective, state.variables[BALANCE]
@@ -139,16 +141,17 @@ class DiscriminatorTrainer:
         total, metrics = self._loss_of_logits(real, fake, balance)
         if objective.r1_weight:
             again = jax.random.clone(real_key)
-            due = self._r1_is_due(state)
-            term = lax.cond(
-                due,
-                lambda: adversarial.r1(
+
+            def penalty():
+                term = adversarial.r1(
                     lambda x: self.logits(params, stats, x, again)[0], images
-                ),
-                lambda: jnp.zeros(()),
+                )
+                return term, term
+
+            term, metrics["r1"] = self._where_due(
+                state, penalty, lambda: (jnp.zeros(()), balance["r1"])
             )
             total += self._r1_weight * term
-            metrics["r1"] = jnp.where(due, term, balance["r1"])
             balance = {**balance, "r1": metrics["r1"]}
         return total, (self._variables(balance, stats, real, fake), metrics)
 
@@ -168,8 +171,12 @@ class DiscriminatorTrainer:
             total += objective.lecam_weight * term
         return total, metrics
 
-    def _r1_is_due(self, state):
-        return state.step % self.objective.r1_every == 0
+    def _where_due(self, state, with_r1, without_r1):
+        """The result of one of two functions, by the step."""
+        if self.objective.r1_every == 1:  # a condition would hide one from the other
+            return with_r1()
+        due = state.step % self.objective.r1_every == 0
+        return lax.cond(due, with_r1, without_r1)
 
     @property
     def _r1_weight(self) -> float:

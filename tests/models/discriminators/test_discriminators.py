@@ -69,11 +69,19 @@ def _scales(module, variables, images):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_those_that_say_so_are_piecewise_linear_and_have_one_logit(case):
+def test_those_that_say_so_are_homogeneous_and_have_one_logit(case):
     module, variables, images = _make(case)
     one_logit = module.apply(variables, images, train=False).ndim == 1
     expected = one_logit and _scales(module, variables, images)
-    assert module.piecewise_linear == expected == (case == "stylegan")
+    assert module.homogeneous == expected == (case == "stylegan")
+
+
+def test_a_logit_of_a_homogeneous_one_depends_on_its_image_alone():
+    module, variables, images = _make("stylegan")
+    changed = images.at[0].set(0.0)
+    kept, moved = (module.apply(variables, x, train=True) for x in (images, changed))
+    assert kept[0] != moved[0]
+    np.testing.assert_array_equal(kept[1:], moved[1:])
 
 
 def test_a_patch_sees_its_surroundings_only():

@@ -68,17 +68,17 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
         for level in reversed(range(len(self.multipliers))):
             if self.adaptive_norm:
                 x = AdaptiveGroupNorm(**self.norms, name=f"up_{level}_adaptive")(x, z_q)
-            # The very last block is the first that the backward pass comes to.
-            last = self.num_res_blocks - (level == 0)
-            again = range(last) if self.recomputes(level) else ()
+            # The maps of the very last block are needed at once.
+            blocks = range(self.num_res_blocks - (level == 0))
+            blocks = blocks if self.is_remat(level) else ()
             name = f"up_{level}"
-            x = self.level_blocks(x, level, name, train=train, recomputed=again)
+            x = self.level_blocks(x, level, name, train=train, remat_blocks=blocks)
             if level in self.levels:
                 x = fuse(x, level)
             if level:
                 name = f"up_{level}_upsample"
                 x = resnet.Upsample(self.upsampling, self.dtype, name=name)(x)
-        if self.recomputes(0):
+        if self.is_remat(0):
             x = resnet.store_gradient(x)
         x = self.last_norm(x)
         options["convolve"] = convolve_to_few

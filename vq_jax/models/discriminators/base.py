@@ -27,11 +27,11 @@ class Discriminator(nn.Module):
         return False
 
     @property
-    def piecewise_linear(self) -> bool:
-        """Whether `losses/joint_gradients.py` holds for the logits.
+    def homogeneous(self) -> bool:
+        """Whether `losses/joint_gradients.py` holds for it.
 
-        An image then has one logit, [b], which depends on that image alone, and is
-        piecewise linear in its pixels and the biases together: where both are scaled,
-        so is the logit.
+        An image has one logit D(x), [b], which depends on no other image, and D(a x,
+        a b) = a D(x, b) for a > 0, where b are all parameters called "bias". There are
+        no statistics and no random draws, and `jax.jvp` differentiates it.
         """
         return False

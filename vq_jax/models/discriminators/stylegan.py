@@ -41,7 +41,9 @@ class StyleGanDiscriminator(Discriminator):
         4,
     )
 
-    piecewise_linear = True
+    @property
+    def homogeneous(self) -> bool:
+        return True
 
     @nn.compact
     def __call__(

@@ -1,5 +1,6 @@
 """The residual encoder of VQGAN, and of tokenizers derived from it."""
 
+import functools
 from typing import Annotated
 
 from flax import linen as nn
@@ -47,11 +48,8 @@ class ResnetEncoder(resnet.ResnetLevels):
         """
         found, x = {}, images
         for level in range(len(self.multipliers)):
-
-            def run(encoder, x, level=level):
-                return encoder._level(x, level, train=train)
-
-            x = (resnet.recompute(run) if self.recomputes(level) else run)(self, x)
+            run = functools.partial(ResnetEncoder._level, level=level, train=train)
+            x = (resnet.remat(run) if self.is_remat(level) else run)(self, x)
             if level in self.levels:
                 found[level] = x
                 name = f"down_{level}_downsample"
@@ -61,7 +59,7 @@ class ResnetEncoder(resnet.ResnetLevels):
         x = torch_conv(x, self.features_dim, **options, name="conv_out")
         return {**found, len(self.levels): x}
 
-    def _level(self, x, level: int, *, train: bool):
+    def _level(self, x, *, level: int, train: bool):
         """The residual blocks of a level, after the first convolution where it is 0."""
         if level == 0:
             options = {"use_bias": self.use_bias, "dtype": self.dtype}

@@ -27,10 +27,10 @@ def group_norm(num_groups: int, dtype: str, name: str) -> GroupNorm:
     return GroupNorm(num_groups, epsilon=1e-6, dtype=dtype, name=name)
 
 
-def recompute(function: Callable) -> Callable:
+def remat(function: Callable) -> Callable:
     """`function` of a module and x, which the backward pass computes again.
 
-    It keeps x and the statistics of norms, which cost a pass over a map, and no space.
+    It keeps x, and the statistics of norms: they take no space, and a pass over a map.
     """
     policy = jax.checkpoint_policies.save_only_these_names(STATISTICS)
     return nn.remat(function, policy=policy)
@@ -38,10 +38,11 @@ def recompute(function: Callable) -> Callable:
 
 @jax.custom_vjp
 def store_gradient(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """x, whose gradient is one map in memory before anything is made of it.
+    """x, whose gradient is written to memory once.
 
-    Else a compiler may compute it within each operation that takes it, and keep the
-    maps for longer that it follows from, which are two behind a norm.
+    Else XLA may compute that of a norm's input within each layer that reads it, and has
+    to keep two maps in its place until the last one has: the norm's input and the
+    gradient of its result.
     """
     return x
 
@@ -207,9 +208,10 @@ class ResnetLevels(nn.Module):
         attention_resolutions: resolutions of the levels that have attention after each
             residual block.
         remat_resolutions: resolutions of the levels that the backward pass computes
-            again to save memory, but for the statistics of norms. The encoder keeps
-            the inputs of such a level, or the images of level 0; the decoder those of
-            each residual block.
+            again to save memory, but for the statistics of norms. Of such a level the
+            encoder keeps the input alone, at the highest resolution the images. The
+            decoder keeps the inputs of residual blocks, and all of the very last one,
+            which the backward pass begins with.
         middle_attention: whether there is attention in the middle, at the lowest
             resolution.
         num_middle_blocks: number of residual blocks in the middle.
@@ -258,7 +260,7 @@ class ResnetLevels(nn.Module):
         options = {"use_bias": self.use_bias, "dropout": self.dropout, **self.norms}
         return functools.partial(ResnetBlock, shortcut=self.shortcut, **options)
 
-    def recomputes(self, level: int) -> bool:
+    def is_remat(self, level: int) -> bool:
         """Whether the backward pass computes a resolution level again."""
         resolutions = [self.resolution >> i for i in range(len(self.multipliers))]
         if unknown := set(self.remat_resolutions) - set(resolutions):
@@ -269,11 +271,17 @@ class ResnetLevels(nn.Module):
         return resolutions[level] in self.remat_resolutions
 
     def level_blocks(
-        self, x, level: int, name: str, *, train: bool, recomputed: Container[int] = ()
+        self,
+        x,
+        level: int,
+        name: str,
+        *,
+        train: bool,
+        remat_blocks: Container[int] = (),
     ):
         """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}.
 
-        The backward pass computes the residual blocks with indices `recomputed` again.
+        The backward pass computes residual blocks with indices in `remat_blocks` again.
         """
         attends = self.resolution >> level in self.attention_resolutions
 
@@ -284,7 +292,7 @@ class ResnetLevels(nn.Module):
             block = self.block(
                 self.base_dim * self.multipliers[level], name=f"{name}_block_{i}"
             )
-            x = (recompute(run) if i in recomputed else run)(block, x)
+            x = (remat(run) if i in remat_blocks else run)(block, x)
             if attends:
                 x = AttentionBlock(**self.norms, name=f"{name}_attn_{i}")(x)
         return x
