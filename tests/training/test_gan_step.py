@@ -12,6 +12,7 @@ from vq_jax import sharding
 from vq_jax.losses import adversarial
 from vq_jax.losses.adversarial_objective import AdversarialObjective
 from vq_jax.models.discriminators.patchgan import PatchDiscriminator
+from vq_jax.models.discriminators.stylegan import StyleGanDiscriminator
 from vq_jax.models.layers.norms import BATCH_STATS
 from vq_jax.ops import images as image_ops
 from vq_jax.testing import steps, tiny
@@ -22,6 +23,7 @@ from vq_jax.training.vae_step import VaeStep
 WEIGHTS = {"l1": 1.0, "quantizer": 1.0}
 KEY = jax.random.key(7)
 PATCHGAN = {"base_dim": 4, "num_layers": 1}
+STYLEGAN = {"base_dim": 4, "multipliers": (1, 2)}
 SGD = optax.sgd(0.1)
 
 
@@ -40,12 +42,16 @@ def _make(
     tx=SGD,
     disc_tx=SGD,
     norm="batch",
+    stylegan=False,
     dtype="float32",
     **fields,
 ):
     """A step, a state at its start, and the step compiled."""
     alone = steps.vae_step(tiny.model(quantizer, dtype=dtype), tx, WEIGHTS, **fields)
-    discriminator = PatchDiscriminator(**PATCHGAN, norm=norm, dtype=dtype)
+    if stylegan:
+        discriminator = StyleGanDiscriminator(**STYLEGAN, dtype=dtype)
+    else:
+        discriminator = PatchDiscriminator(**PATCHGAN, norm=norm, dtype=dtype)
     step = steps.gan_step(alone, discriminator, disc_tx, objective)
     return step, steps.init_gan(step, jax.random.key(0)), jax.jit(step)
 
@@ -187,26 +193,32 @@ def test_updated_fakes_come_from_the_updated_generator():
     np.testing.assert_allclose(metrics[name], other_metrics[name], rtol=1e-5)
 
 
-@pytest.mark.parametrize("fakes", ["shared", "updated"])
-def test_a_batch_in_parts_is_the_batch(fakes):
+@pytest.mark.parametrize(
+    ("fakes", "stylegan"), [("shared", False), ("updated", False), ("shared", True)]
+)
+def test_a_batch_in_parts_is_the_batch(fakes, stylegan):
     # A fixed weight and no batch statistics: those are each part's own.
     objective = _objective(
         weighting="fixed", lecam_weight=0.1, r1_weight=0.1, fakes=fakes
     )
     results = []
     for accumulation in (1, 4):
-        _, state, step = _make(objective, norm="none", accumulation=accumulation)
+        _, state, step = _make(
+            objective, norm="none", stylegan=stylegan, accumulation=accumulation
+        )
         results.append(step(state, tiny.batch(8), KEY))
     _close(results[0][0], results[1][0], rtol=1e-4)
     for name in ("train/loss", "train/discriminator", "train/disc_grad_norm"):
         np.testing.assert_allclose(results[0][1][name], results[1][1][name], rtol=1e-4)
 
 
-@pytest.mark.parametrize("mesh", [(8, 1), (4, 2)])
-def test_every_mesh_gives_the_same_run(mesh, monkeypatch):
+@pytest.mark.parametrize(
+    ("mesh", "stylegan"), [((8, 1), False), ((4, 2), False), ((4, 2), True)]
+)
+def test_every_mesh_gives_the_same_run(mesh, stylegan, monkeypatch):
     monkeypatch.setattr(sharding, "MIN_SHARDED_SIZE", 1)
     objective = _objective(lecam_weight=0.1, r1_weight=0.1, r1_every=1)
-    _, state, step = _make(objective)
+    _, state, step = _make(objective, stylegan=stylegan)
     expected = state
     for i in range(2):
         expected, metrics = step(expected, tiny.batch(8, seed=i), KEY)
@@ -225,10 +237,11 @@ def test_every_mesh_gives_the_same_run(mesh, monkeypatch):
     _close(found_metrics, metrics, rtol=1e-3, atol=2e-5)
 
 
-def test_bfloat16_keeps_weights_and_statistics_in_float32():
+@pytest.mark.parametrize("stylegan", [False, True])
+def test_bfloat16_keeps_weights_and_statistics_in_float32(stylegan):
     found, expected = [], []
     for dtype, metrics in (("bfloat16", found), ("float32", expected)):
-        _, state, step = _make(quantizer="none", dtype=dtype)
+        _, state, step = _make(quantizer="none", stylegan=stylegan, dtype=dtype)
         state, values = step(state, tiny.batch(8), KEY)
         metrics.append(values)
         dtypes = {leaf.dtype for leaf in jax.tree.leaves(state.discriminator.variables)}
