@@ -22,6 +22,18 @@ from vq_jax.planning.layers import place
             "jit(step)/while/body/jvp(Net)/rematted_computation/Dense_0/dot_general",
             ("Net/Dense_0", "forward", "dot_general"),
         ),
+        (
+            "jit(step)/jvp(Net)/up_1/conv/cond/branch_0_fun/transpose()/mul",
+            ("Net/up_1/conv", "forward", "mul"),
+        ),
+        (
+            "jit(step)/transpose(jvp(jvp(Net)))/conv_out/mul",
+            ("Net/conv_out", "backward", "mul"),
+        ),
+        (
+            "jit(f)/transpose(jvp(Net))/decoder/jvp(Net)/decoder/checkpoint/up_0/mul",
+            ("Net/decoder/up_0", "backward", "mul"),
+        ),
         ("jit(step)/jit(_where)/select_n", ("", "other", "select_n")),
         ("jit(step)/transpose(jvp())/while", ("", "backward", "")),
         (

@@ -12,7 +12,7 @@ CONTROL = {
     *("body", "branch_0_fun", "branch_1_fun", "checkpoint", "closed_call", "cond"),
     *("remat", "rematted_computation", "while", "custom_jvp_call", "custom_vjp_call"),
 }
-MODULE = re.compile(r"(?:transpose\()?jvp\((\w*)\)+")
+MODULE = re.compile(r"(?:transpose\()?(?:jvp\()+(\w*)\)+")
 
 
 class Place(NamedTuple):
@@ -27,7 +27,9 @@ def place(op_name: str) -> Place:
     """The place of an operation; of several that were joined, that of the first."""
     words = re.split(r"/(?![^()]*\))", _first(op_name))
     *path, last = [word for word in words if word not in CONTROL] or [""]
-    layer = "/".join(filter(None, map(_module, path)))
+    # What is computed again has its whole path once more behind that of its caller.
+    starts = [i for i, word in enumerate(path) if MODULE.fullmatch(word)]
+    layer = "/".join(filter(None, map(_module, path[max(starts, default=0) :])))
     # Of a loop as a whole, the name ends with what is around it.
     return Place(layer, _direction(op_name), "" if "(" in last else last)
 
@@ -39,7 +41,7 @@ def _first(op_name: str) -> str:
 
 
 def _direction(op_name: str) -> str:
-    if "transpose(" in op_name:
+    if "transpose(jvp(" in op_name:  # and not the name of a transposed convolution
         return "backward"
     return "forward" if "jvp(" in op_name else "other"
 
