@@ -83,11 +83,10 @@ class DiscriminatorTrainer:
         return (grads, variables), metrics
 
     def both_gradients(self, state: TrainState, images, fakes, generator_key, key):
-        """`(generator's loss, gradient by fakes, (gradients, metrics))`.
+        """`(generator's loss, gradient by fakes, what `gradients` returns)`.
 
-        What `generator_gradient` and `gradients` return, the latter in a tuple. Where
-        the discriminator is homogeneous, and nothing is augmented, one backward pass of
-        the fakes and one of the real images give all, up to rounding.
+        Where the discriminator is homogeneous, and nothing is augmented, one backward
+        pass of the fakes and one of the real images give all, up to rounding.
         """
         if self.module.homogeneous and not self.objective.augment:
             return self._joint_gradients(state, images, fakes, key)
@@ -112,7 +111,7 @@ class DiscriminatorTrainer:
             self._loss_of_logits, argnums=(0, 1), has_aux=True
         )(real, fake, balance)
         loss, for_fakes = jax.value_and_grad(objective.of_generator)(fake)
-        grads, by_fakes = joint_gradients.of_fakes(
+        from_fakes, by_fakes = joint_gradients.of_fakes(
             backward_of_fakes, fake_cotangent, for_fakes
         )
 
@@ -125,11 +124,11 @@ class DiscriminatorTrainer:
             return *backward_of_real(real_cotangent), balance["r1"]
 
         if objective.r1_weight:
-            more, metrics["r1"] = self._where_due(state, with_r1, without_r1)
+            from_real, metrics["r1"] = self._where_due(state, with_r1, without_r1)
             balance = {**balance, "r1": metrics["r1"]}
         else:
-            more, _ = without_r1()
-        grads = jax.tree.map(jnp.add, grads, more)
+            from_real, _ = without_r1()
+        grads = jax.tree.map(jnp.add, from_real, from_fakes)
         variables = self._variables(balance, {}, real, fake)
         return loss, by_fakes, ((grads, variables), metrics)
 
