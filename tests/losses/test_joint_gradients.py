@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vq_jax.losses import adversarial, joint_gradients
+from vq_jax.testing.convolutions import convolve
 
 RNG = np.random.default_rng(0)
 
@@ -24,13 +25,7 @@ PARAMS = {
 
 def _logits(params, images):
     """Of a net that is homogeneous in images and biases."""
-    x = jax.lax.conv_general_dilated(
-        images,
-        params["conv"]["kernel"],
-        (2, 2),
-        "SAME",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    x = convolve(images, params["conv"]["kernel"])
     x = jax.nn.leaky_relu(x + params["conv"]["bias"].reshape(1, 1, 1, -1), 0.2)
     x = jnp.mean(x, axis=(1, 2)) @ params["hidden"]["kernel"]
     x = jax.nn.leaky_relu(x + params["hidden"]["bias"][None])

@@ -125,11 +125,10 @@ class DiscriminatorTrainer:
 
         if objective.r1_weight:
             from_real, metrics["r1"] = self._where_due(state, with_r1, without_r1)
-            balance = {**balance, "r1": metrics["r1"]}
         else:
             from_real, _ = without_r1()
         grads = jax.tree.map(jnp.add, from_real, from_fakes)
-        variables = self._variables(balance, {}, real, fake)
+        variables = self._variables(balance, {}, metrics)
         return loss, by_fakes, ((grads, variables), metrics)
 
     def _loss(self, params, state, stats, images, fakes, key):
@@ -151,8 +150,7 @@ class DiscriminatorTrainer:
                 state, penalty, lambda: (jnp.zeros(()), balance["r1"])
             )
             total += self._r1_weight * term
-            balance = {**balance, "r1": metrics["r1"]}
-        return total, (self._variables(balance, stats, real, fake), metrics)
+        return total, (self._variables(balance, stats, metrics), metrics)
 
     def _loss_of_logits(self, real, fake, balance):
         """The loss with LeCAM, and metrics."""
@@ -182,12 +180,12 @@ class DiscriminatorTrainer:
         """Of R1, in a step with it."""
         return 0.5 * self.objective.r1_weight * self.objective.r1_every
 
-    def _variables(self, balance, stats, real, fake):
-        """The discriminator's after a batch, from the logits of its images."""
+    def _variables(self, balance, stats, metrics):
+        """The discriminator's variables after a batch with these metrics."""
         decay = self.objective.lecam_decay
         balance = {
-            **balance,
-            "real": decay * balance["real"] + (1.0 - decay) * jnp.mean(real),
-            "fake": decay * balance["fake"] + (1.0 - decay) * jnp.mean(fake),
+            "real": decay * balance["real"] + (1.0 - decay) * metrics["logits_real"],
+            "fake": decay * balance["fake"] + (1.0 - decay) * metrics["logits_fake"],
+            "r1": metrics.get("r1", balance["r1"]),
         }
         return {BATCH_STATS: stats, BALANCE: lax.stop_gradient(balance)}

@@ -68,11 +68,13 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
         for level in reversed(range(len(self.multipliers))):
             if self.adaptive_norm:
                 x = AdaptiveGroupNorm(**self.norms, name=f"up_{level}_adaptive")(x, z_q)
-            # The maps of the very last block are needed at once.
-            blocks = range(self.num_res_blocks - (level == 0))
-            blocks = blocks if self.is_remat(level) else ()
+            num_remat = 0
+            if self.is_remat(
+                level
+            ):  # the maps of the very last block are needed at once
+                num_remat = self.num_res_blocks - (level == 0)
             name = f"up_{level}"
-            x = self.level_blocks(x, level, name, train=train, remat_blocks=blocks)
+            x = self.level_blocks(x, level, name, train=train, num_remat=num_remat)
             if level in self.levels:
                 x = fuse(x, level)
             if level:

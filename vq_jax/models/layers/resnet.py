@@ -1,7 +1,7 @@
 """Blocks of VQGAN's encoder and decoder (2012.09841v3, appendix, table 7)."""
 
 import functools
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -260,30 +260,28 @@ class ResnetLevels(nn.Module):
         options = {"use_bias": self.use_bias, "dropout": self.dropout, **self.norms}
         return functools.partial(ResnetBlock, shortcut=self.shortcut, **options)
 
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Nominal heights of the levels, from level 0."""
+        return tuple(self.resolution >> i for i in range(len(self.multipliers)))
+
     def is_remat(self, level: int) -> bool:
         """Whether the backward pass computes a resolution level again."""
-        resolutions = [self.resolution >> i for i in range(len(self.multipliers))]
-        if unknown := set(self.remat_resolutions) - set(resolutions):
+        if unknown := set(self.remat_resolutions) - set(self.resolutions):
             raise InputError(
                 f"config.model: remat_resolutions={self.remat_resolutions} has "
-                f"{min(unknown)}, but levels are of {str(resolutions)[1:-1]}."
+                f"{min(unknown)}, but levels are of {str(self.resolutions)[1:-1]}."
             )
-        return resolutions[level] in self.remat_resolutions
+        return self.resolutions[level] in self.remat_resolutions
 
     def level_blocks(
-        self,
-        x,
-        level: int,
-        name: str,
-        *,
-        train: bool,
-        remat_blocks: Container[int] = (),
+        self, x, level: int, name: str, *, train: bool, num_remat: int = 0
     ):
         """Applies a resolution level's blocks, NAME_block_{i} and NAME_attn_{i}.
 
-        The backward pass computes residual blocks with indices in `remat_blocks` again.
+        The backward pass computes the first `num_remat` residual blocks again.
         """
-        attends = self.resolution >> level in self.attention_resolutions
+        attends = self.resolutions[level] in self.attention_resolutions
 
         def run(block, x):
             return block(x, train=train)
@@ -292,7 +290,7 @@ class ResnetLevels(nn.Module):
             block = self.block(
                 self.base_dim * self.multipliers[level], name=f"{name}_block_{i}"
             )
-            x = (remat(run) if i in remat_blocks else run)(block, x)
+            x = (remat(run) if i < num_remat else run)(block, x)
             if attends:
                 x = AttentionBlock(**self.norms, name=f"{name}_attn_{i}")(x)
         return x
