@@ -71,4 +71,26 @@ def test_a_residual_block_for_tpu_has_no_more_float32_maps_and_bytes(block):
     lowered = traced.lower(lowering_platforms=("tpu",))
     maps = re.findall(r"(?:->|:) tensor<2x16x16x32xf32>\n", lowered.as_text())
     assert len(maps) <= 42
-    assert lowered.cost_analysis()["bytes accessed"] < 10.4e6
+    # 0.6e6 of them are for σ(x) once more, which that compiler fuses at no cost.
+    assert lowered.cost_analysis()["bytes accessed"] < 10.8e6
+
+
+def test_a_residual_block_on_cpus_keeps_four_maps():
+    """The inputs of its two norms and of its two convolutions: no σ(x), no x - mean."""
+    block = ResnetBlock(32, num_groups=8)
+    x = jax.ShapeDtypeStruct((2, 16, 16, 32), jnp.float32)
+    params = jax.eval_shape(functools.partial(block.init, train=True), KEY, x)
+
+    def num_maps(num_blocks):
+        def blocks(params, x):
+            for _ in range(num_blocks):
+                x = block.apply(params, x, train=True)
+            return x
+
+        def gradients(params, x, cotangent):
+            return jax.vjp(blocks, params, x)[1](cotangent)
+
+        compiled = jax.jit(gradients).lower(params, x, x).compile()
+        return compiled.memory_analysis().temp_size_in_bytes / (4 * x.size)
+
+    assert num_maps(6) - num_maps(2) < 4 * 4.1

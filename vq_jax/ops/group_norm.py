@@ -64,10 +64,22 @@ def _backward(num_groups, epsilon, dtype, saved, cotangent):
     # is (g - E[g] - v̂ E[g v̂]) / √(variance + ε), where E is the mean over a group.
     del epsilon, dtype
     x, shift, scale, of_channel, of_group, inverse = saved
-    cotangent = cotangent.astype(jnp.float32)
-    centred = x.astype(jnp.float32) - _map(of_group - shift)
+    wide, cotangent = x.astype(jnp.float32), cotangent.astype(jnp.float32)
+    centred = wide - _map(of_group - shift)
+    offset = of_channel - of_group
     bias_grad = jnp.sum(cotangent, axis=(1, 2))
-    scale_grad = inverse * jnp.sum(cotangent * centred, axis=(1, 2))
+
+    def about_group():
+        return jnp.sum(cotangent * centred, axis=(1, 2))
+
+    def about_channel():
+        about = wide - _map(of_channel - shift)
+        return jnp.sum(cotangent * about, axis=(1, 2)) + offset * bias_grad
+
+    # Sums on CPUs read a map from memory. Were it `centred`, XLA would take the forward
+    # pass's, and keep it until here.
+    products = lax.platform_dependent(cpu=about_channel, default=about_group)
+    scale_grad = inverse * products
     positions = x.shape[1] * x.shape[2]
     along_one = inverse * _group_mean(scale * bias_grad, num_groups) / positions
     along_x = _group_mean(scale * scale_grad, num_groups) / positions
@@ -78,7 +90,7 @@ def _backward(num_groups, epsilon, dtype, saved, cotangent):
     # The sum of x_grad over positions, that of `centred` being `positions` times its
     # mean.
     shift_grad = inverse * scale * bias_grad - positions * (
-        (of_channel - of_group) * along_x + along_one
+        offset * along_x + along_one
     )
     return x_grad.astype(x.dtype), shift_grad, scale_grad, bias_grad
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
 from vq_jax.ops import winograd
+from vq_jax.ops.swish import swish
 
 Fuse = Callable[[Array, int], Array]
 """(a decoder's features [b, h, w, c], their resolution level) -> the same shape."""
@@ -47,10 +47,10 @@ class FeatureFusion(nn.Module):
         both = jnp.concatenate([features.astype(x.dtype), x], axis=-1)
         hidden = self._conv(x)(both)
         for _ in range(self.num_blocks):
-            inner = self._conv(x)(jax.nn.swish(hidden))
-            hidden += self._conv(x)(jax.nn.swish(inner))
+            inner = self._conv(x)(swish(hidden))
+            hidden += self._conv(x)(swish(inner))
         last = self._conv(x, kernel_init=nn.initializers.zeros, name="last")
-        scale, shift = jnp.split(last(jax.nn.swish(hidden)), 2, axis=-1)
+        scale, shift = jnp.split(last(swish(hidden)), 2, axis=-1)
         return (x + fidelity * (scale * x + shift)).astype(x.dtype)
 
     def _conv(self, x, **options) -> nn.Conv:

@@ -16,6 +16,7 @@ from vq_jax.models.layers.norms import GroupNorm
 from vq_jax.models.layers.torch_conv import ConvAndBias, torch_conv
 from vq_jax.ops import convolution
 from vq_jax.ops.group_norm import STATISTICS
+from vq_jax.ops.swish import swish
 
 Shortcut = Literal["input", "output"]
 Downsampling = Literal["conv", "symmetric_conv", "average"]
@@ -82,9 +83,9 @@ class ResnetBlock(nn.Module):
         in_channels, channels = x.shape[-1], self.channels
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
         norms = {"num_groups": self.num_groups, "dtype": self.dtype}
-        hidden = jax.nn.swish(group_norm(**norms, name="norm1")(x))
+        hidden = swish(group_norm(**norms, name="norm1")(x))
         hidden, bias = ConvAndBias(channels, **options, name="conv1")(hidden)
-        hidden = jax.nn.swish(group_norm(**norms, name="norm2")(hidden, bias))
+        hidden = swish(group_norm(**norms, name="norm2")(hidden, bias))
         hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
         hidden = torch_conv(hidden, channels, **options, name="conv2")
         if in_channels != channels:
@@ -307,4 +308,4 @@ class ResnetLevels(nn.Module):
 
     def last_norm(self, x):
         """swish(GN(x)), which the last convolution takes."""
-        return jax.nn.swish(group_norm(**self.norms, name="norm_out")(x))
+        return swish(group_norm(**self.norms, name="norm_out")(x))
