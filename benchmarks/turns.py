@@ -40,7 +40,7 @@ def compare(commands: Mapping[str, Sequence[str]], num_steps: int) -> dict:
             **worker.close(),
         }
     pairs = np.divide(ms["theirs"], ms["ours"])
-    memory = row["theirs"]["peak_mib"] / row["ours"]["peak_mib"]
+    memory = row["ours"]["peak_mib"] / row["theirs"]["peak_mib"]
     row["ratio"] = round(float(np.median(pairs)), 3)
     row["memory_ratio"] = round(memory, 3)
     return row
