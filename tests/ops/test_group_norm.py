@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from vq_jax.ops.group_norm import (
     group_norm,
@@ -91,8 +92,11 @@ def _gradients(function, num_arguments=3):
     return jax.grad(loss, argnums=tuple(range(num_arguments)))
 
 
+@pytest.mark.parametrize("platform", ["cpu", "default"])
 @pytest.mark.parametrize(("mean", "tolerance"), [(0.0, 4e-6), (100.0, 1e-4)])
-def test_gradients_are_those_of_the_definition(mean, tolerance):
+def test_gradients_are_those_of_the_definition(mean, tolerance, platform, monkeypatch):
+    # The form for a platform is chosen here, since there are CPUs only.
+    monkeypatch.setattr(lax, "platform_dependent", lambda **forms: forms[platform]())
     args = _inputs(mean)
     expected = _in_float64(_gradients(_definition), *args)
     _assert_close(_gradients(_ours)(*args), expected, tolerance)
@@ -104,11 +108,13 @@ def test_a_penalty_of_gradients_has_gradients():
             grad = jax.grad(lambda *args: jnp.sum(jnp.sin(function(*args))))(*args)
             return jnp.sum(jnp.square(grad))
 
-        return jax.grad(squares, argnums=(0, 1, 2))
+        return jax.grad(squares, argnums=(0, 1, 2, 3))
 
-    args = _inputs()
-    expected = _in_float64(penalty(_definition), *args)
-    _assert_close(penalty(_ours)(*args), expected, 1e-5)
+    x, scale, bias = _inputs()
+    shift = np.float32(np.random.default_rng(1).normal(size=scale.shape))
+    args = (x, shift, scale, bias)
+    expected = _in_float64(penalty(_shifted_definition), *args)
+    _assert_close(penalty(_ours_shifted)(*args), expected, 1e-5)
 
 
 def test_what_is_saved_for_the_gradient_is_x_as_it_came():

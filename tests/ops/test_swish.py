@@ -7,7 +7,9 @@ import pytest
 
 from vq_jax.ops.swish import swish
 
-X = np.concatenate([np.linspace(-200, 200, 4_001), np.linspace(-5, 5, 1_001)])
+X = np.concatenate(
+    [np.linspace(-200, 200, 4_001), np.linspace(-5, 5, 1_001), [1e13, 1e30]]
+)
 
 
 def _sigmoid(x):
@@ -36,12 +38,13 @@ def test_gradients_lose_no_digits_where_they_are_small():
     np.testing.assert_allclose(_gradient(x), exact, 1e-5)
 
 
-def test_bfloat16_stays_so_and_is_as_exact_as_it_can_be():
+def test_bfloat16_stays_so():
     x = jnp.asarray(X, jnp.bfloat16)
     exact = np.asarray(x, np.float64)
     found = _gradient(x)
     assert swish(x).dtype == found.dtype == jnp.bfloat16
-    np.testing.assert_allclose(found.astype(jnp.float32), _derivative(exact), 0, 0.02)
+    # A few roundings of up to 0.004 each; `jax.nn.swish` is up to 0.017 off.
+    np.testing.assert_allclose(found.astype(jnp.float32), _derivative(exact), 0, 0.013)
 
 
 def test_gradients_can_be_differentiated_again():

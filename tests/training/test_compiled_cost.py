@@ -93,4 +93,5 @@ def test_a_residual_block_on_cpus_keeps_four_maps():
         compiled = jax.jit(gradients).lower(params, x, x).compile()
         return compiled.memory_analysis().temp_size_in_bytes / (4 * x.size)
 
-    assert num_maps(6) - num_maps(2) < 4 * 4.1
+    # Were x - mean or σ(x) kept, there would be 6.
+    assert num_maps(6) - num_maps(2) < 4 * 4.5

@@ -73,11 +73,11 @@ def _backward(num_groups, epsilon, dtype, saved, cotangent):
         return jnp.sum(cotangent * centred, axis=(1, 2))
 
     def about_channel():
-        about = wide - _map(of_channel - shift)
-        return jnp.sum(cotangent * about, axis=(1, 2)) + offset * bias_grad
+        from_channel = wide - _map(of_channel - shift)
+        return jnp.sum(cotangent * from_channel, axis=(1, 2)) + offset * bias_grad
 
-    # Sums on CPUs read a map from memory. Were it `centred`, XLA would take the forward
-    # pass's, and keep it until here.
+    # On CPUs sums read maps from memory. Were it `centred`, XLA would take that of the
+    # forward pass, and keep it until here; from the channel's mean it is another one.
     products = lax.platform_dependent(cpu=about_channel, default=about_group)
     scale_grad = inverse * products
     positions = x.shape[1] * x.shape[2]

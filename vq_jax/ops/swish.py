@@ -23,9 +23,10 @@ def _forward(x):
 
 def _backward(x, cotangent):
     # σ(x) by another formula than in the forward pass: XLA computes but once what is
-    # written alike, and would keep it. At 30, where σ(x) is 1 after rounding, eˣ is far
-    # from overflow.
-    exponential = jnp.exp(jnp.minimum(x, 30.0))
+    # written alike, and would keep it. From 30 on the derivative is 1 after rounding,
+    # and eˣ does not overflow before (it would in float16).
+    x = jnp.minimum(x, 30.0)
+    exponential = jnp.exp(x)
     one_less_sigmoid = 1 / (1 + exponential)
     sigmoid = exponential * one_less_sigmoid
     return (cotangent * sigmoid * (1 + x * one_less_sigmoid),)
