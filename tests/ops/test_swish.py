@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from vq_jax.ops.swish import swish
 
@@ -38,13 +37,12 @@ def test_gradients_lose_no_digits_where_they_are_small():
     np.testing.assert_allclose(_gradient(x), exact, 1e-5)
 
 
-def test_bfloat16_stays_so():
+def test_bfloat16_has_the_values_and_gradients_of_jax_s_own():
     x = jnp.asarray(X, jnp.bfloat16)
-    exact = np.asarray(x, np.float64)
-    found = _gradient(x)
-    assert swish(x).dtype == found.dtype == jnp.bfloat16
-    # A few roundings of up to 0.004 each; `jax.nn.swish` is up to 0.017 off.
-    np.testing.assert_allclose(found.astype(jnp.float32), _derivative(exact), 0, 0.013)
+    plain = jax.grad(lambda x: jax.nn.swish(x).sum())(x)
+    assert swish(x).dtype == _gradient(x).dtype == jnp.bfloat16
+    np.testing.assert_array_equal(swish(x), jax.nn.swish(x))
+    np.testing.assert_array_equal(_gradient(x), plain)
 
 
 def test_gradients_can_be_differentiated_again():
@@ -54,9 +52,8 @@ def test_gradients_can_be_differentiated_again():
     np.testing.assert_allclose(found, plain, 1e-4, 1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_x_is_all_that_is_saved(dtype):
-    x = jnp.ones((3, 5), dtype)
+def test_x_is_all_that_is_saved():
+    x = jnp.ones((3, 5))
     _, gradient = jax.vjp(swish, x)
     (saved,) = jax.tree.leaves(gradient)
     assert saved.shape == x.shape

@@ -69,9 +69,8 @@ class ResnetDecoder(resnet.ResnetLevels, kw_only=True):
             if self.adaptive_norm:
                 x = AdaptiveGroupNorm(**self.norms, name=f"up_{level}_adaptive")(x, z_q)
             num_remat = 0
-            if self.is_remat(
-                level
-            ):  # the maps of the very last block are needed at once
+            if self.is_remat(level):
+                # The maps of the very last block are needed at once.
                 num_remat = self.num_res_blocks - (level == 0)
             name = f"up_{level}"
             x = self.level_blocks(x, level, name, train=train, num_remat=num_remat)
