@@ -5,7 +5,8 @@
 
 Steps at 256 px, 8 images a chip, bfloat16, without perceptual loss, compiled for
 described chips; a whole one takes minutes. `block` is one residual block of 128
-channels at 256 px, forward and backward, the most expensive piece of these models.
+channels at 256 px, forward and backward, the most expensive piece of these models;
+`perceptual` is the loss that the steps leave out, in float32, with its gradient.
 
 Cycles are the compiler's own estimates of each fusion, added; nobody has timed them.
 `tflop` are those of a chip by the compiler's count; `model_tflop` those of the plain
@@ -35,10 +36,12 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))  # for configs/
 from configs import maskgit_tokenizer_imagenet256, vqgan_imagenet256
 from configs.parts.losses import drop_perceptual
 from vq_jax import compiler
+from vq_jax.losses.objective import mean_lpips
 from vq_jax.models.layers.resnet import ResnetBlock
 from vq_jax.planning import cost, hlo
 from vq_jax.planning.targets import open_target
 from vq_jax.pretrained import nets
+from vq_jax.pretrained.lpips import lpips_shapes
 from vq_jax.training.compiled import compile_step
 from vq_jax.training.setup import prepare
 
@@ -61,10 +64,25 @@ def _block(devices, images: int) -> tuple[jax.stages.Compiled, float]:
 
         return jax.grad(loss, argnums=(0, 1))(params, x)
 
-    there = jax.sharding.SingleDeviceSharding(devices[0])
-    lowered = jax.jit(gradients, in_shardings=there).lower(params, x)
-    compiled = lowered.compile(compiler_options=compiler.options(devices[0]))
-    return compiled, _plain_flops(gradients, params, x)
+    return _on_one(devices[0], gradients, params, x)
+
+
+def _perceptual(devices, images: int) -> tuple[jax.stages.Compiled, float]:
+    """LPIPS of reconstructions and its gradient, on one of the chips."""
+    pair = 2 * [jax.ShapeDtypeStruct((images, SIZE, SIZE, 3), DTYPE)]
+
+    def loss(recon, images, params):
+        return mean_lpips("vgg16", params, recon, images)
+
+    params = lpips_shapes("vgg16")
+    return _on_one(devices[0], jax.value_and_grad(loss), *pair, params)
+
+
+def _on_one(device, function, *shapes) -> tuple[jax.stages.Compiled, float]:
+    there = jax.sharding.SingleDeviceSharding(device)
+    lowered = jax.jit(function, in_shardings=there).lower(*shapes)
+    compiled = lowered.compile(compiler_options=compiler.options(device))
+    return compiled, _plain_flops(function, *shapes)
 
 
 def _step(make_config):
@@ -125,6 +143,7 @@ def _vqgan_f16_without_attention():
 
 CASES = {
     "block": _block,
+    "perceptual": _perceptual,
     "maskgit": _step(_maskgit),
     "maskgit_remat": _step(_maskgit_remat),
     "maskgit_gan_r1": _step(_maskgit_gan),

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from flax import linen as nn
 
 from vq_jax.models.discriminators import stylegan
 from vq_jax.models.layers.blur import blur_pool
@@ -9,8 +10,8 @@ from vq_jax.testing.convolutions import assert_same_passes, convolve, draw
 
 
 def _folded_convolve(x, kernel):
-    folded = folded_columns.convolve(folded_columns.fold(x), kernel)
-    return folded.reshape(*x.shape[:3], -1)
+    x = folded_columns.fold(x)
+    return folded_columns.unfold(folded_columns.convolve(x, kernel))
 
 
 def _assert_same(form, definition, *args):
@@ -30,6 +31,17 @@ def test_a_folded_blur_is_the_blur(height, width):
         return folded_columns.blur_pool(folded_columns.fold(x))
 
     _assert_same(folded, blur_pool, draw((2, height, width, 3), 0))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 4), (6, 8), (7, 6)])
+def test_a_folded_max_pooling_is_the_max_pooling(height, width):
+    def folded(x):
+        return folded_columns.max_pool(folded_columns.fold(x))
+
+    def definition(x):
+        return nn.max_pool(x, (2, 2), strides=(2, 2))
+
+    _assert_same(folded, definition, draw((2, height, width, 3), 0))
 
 
 def test_the_discriminator_at_full_size_is_the_same_in_both_forms():

@@ -6,16 +6,31 @@ side by side. Layers of 64 waste half of both. Folded, [b, h, w, c] is
 """
 
 import jax.numpy as jnp
+from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
 from vq_jax.ops.convolution import LAYOUT
+
+MATRIX_UNIT = 128
+"""Channels that a TPU computes at a time."""
+
+
+def fit(width: int, channels: int) -> bool:
+    """Whether columns come in pairs whose channels a TPU computes at once."""
+    return width % 2 == 0 and 2 * channels <= MATRIX_UNIT
 
 
 def fold(x: Float[Array, "b h w c"]) -> Float[Array, "b h w//2 2*c"]:
     """Pairs of columns, each with the channels of the left one first."""
     batch, height, width, channels = x.shape
     return x.reshape(batch, height, width // 2, 2 * channels)
+
+
+def unfold(x: Float[Array, "b h w d"]) -> Float[Array, "b h 2*w d//2"]:
+    """Single columns again. Between layers TPUs leave `fold(unfold(x))` out."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height, 2 * width, channels // 2)
 
 
 def convolve(
@@ -46,6 +61,39 @@ def blur_pool(x: Float[Array, "b h w d"]) -> Float[Array, "b h//2 w c"]:
         ((1, 1), (1, 1)),
         dimension_numbers=LAYOUT,
     )
+
+
+def max_pool(x: Float[Array, "b h w d"]) -> Float[Array, "b h//2 w c"]:
+    """The largest of each 2x2 pixels of what is folded; the result is not."""
+    channels = x.shape[-1] // 2
+    of_rows = nn.max_pool(x, (2, 1), strides=(2, 1))
+    return jnp.maximum(of_rows[..., :channels], of_rows[..., channels:])
+
+
+def column_sums(
+    x: Float[Array, "b h w d"], columns: int
+) -> tuple[Float[Array, "b h w 1"], ...]:
+    """For each of 1 or 2 columns side by side, the sum over its channels."""
+    if columns == 1:
+        return (jnp.sum(x, axis=-1, keepdims=True),)
+    left = _is_left(x.shape[-1] // 2)
+    return tuple(
+        jnp.sum(jnp.where(here, x, 0.0), axis=-1, keepdims=True)
+        for here in (left, ~left)
+    )
+
+
+def spread(
+    values: tuple[Float[Array, "b h w 1"], ...], channels: int
+) -> Float[Array, "b h w _"]:
+    """Each column's value at all its channels, or for one column what broadcasts so."""
+    if len(values) == 1:
+        return values[0]
+    return jnp.where(_is_left(channels), *values)
+
+
+def _is_left(channels):
+    return (jnp.arange(2 * channels) < channels).reshape(1, 1, 1, -1)
 
 
 def _fold_kernel(kernel):

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,3 +101,46 @@ def test_the_distance_is_symmetric_and_counts_each_pair_alone():
     np.testing.assert_allclose(value, back, rtol=1e-6)
     alone = distance(variables, images[1:], others[1:])
     np.testing.assert_allclose(value[1:], alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("platform", "width", "folds"),
+    [("tpu", 40, True), ("tpu", 41, False), ("cpu", 40, False)],
+)
+def test_narrow_layers_of_vgg16_are_folded_on_tpus(platform, width, folds):
+    model, variables, images, others = _model("vgg16", (40, width))
+
+    @jax.grad
+    def gradient(images):
+        return jnp.sum(model.apply(variables, images, others))
+
+    traced = jax.jit(gradient).trace(images)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    convolutions = [line for line in text.splitlines() if "convolution(" in line]
+    assert convolutions
+    assert any("2x40x20x8xf32" in line for line in convolutions) == folds
+
+
+def test_vgg16_is_the_same_in_pairs_of_columns(monkeypatch):
+    model, variables, images, others = _model("vgg16", (40, 36))
+
+    def distance_and_gradients():
+        @jax.jit
+        @functools.partial(jax.value_and_grad, argnums=(0, 1))
+        def run(images, others):
+            return jnp.sum(model.apply(variables, images, others))
+
+        return run(images, others)
+
+    expected = distance_and_gradients()
+    monkeypatch.setattr(jax.lax, "platform_dependent", _as_on_tpus)
+    found = distance_and_gradients()
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6),
+        found,
+        expected,
+    )
+
+
+def _as_on_tpus(*args, default, **forms):
+    return forms.get("tpu", default)(*args)

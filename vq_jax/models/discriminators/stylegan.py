@@ -15,8 +15,6 @@ from vq_jax.models.layers.blur import blur_pool
 from vq_jax.ops import folded_columns
 from vq_jax.ops.convolution import LAYOUT
 
-MATRIX_UNIT = 128  # channels that a TPU computes at a time
-
 _init = nn.initializers.xavier_uniform()
 
 
@@ -77,8 +75,8 @@ class StyleGanDiscriminator(Discriminator):
             self.base_dim
         )
         weights = (*first, *second)
-        odd = images.shape[1] % 2 or images.shape[2] % 2
-        if odd or 2 * self.base_dim > MATRIX_UNIT:
+        _, height, width, _ = images.shape
+        if height % 2 or not folded_columns.fit(width, self.base_dim):
             return _plain(images, *weights)
         return lax.platform_dependent(images, *weights, tpu=_folded, default=_plain)
 

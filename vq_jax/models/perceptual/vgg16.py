@@ -2,9 +2,10 @@
 
 import jax
 from flax import linen as nn
+from jax import lax
 from jaxtyping import Array, Float
 
-from vq_jax.ops import winograd
+from vq_jax.ops import folded_columns, winograd
 
 BLOCKS = (2, 2, 3, 3, 3)
 
@@ -25,15 +26,44 @@ class Vgg16(nn.Module):
             zip(BLOCKS, self.channels, strict=True)
         ):
             if block:
-                x = nn.max_pool(x, (2, 2), strides=(2, 2))
+                x = _max_pool(x)
             for _ in range(num_convs):
                 conv = nn.Conv(
                     channels,
                     (3, 3),
-                    conv_general_dilated=winograd.convolve,
+                    conv_general_dilated=_convolve,
                     name=f"conv_{number}",
                 )
                 x = jax.nn.relu(conv(x))
                 number += 1
             features.append(x)
         return features
+
+
+def _convolve(x, kernel, strides, padding, **options):
+    """A 3x3 convolution without strides; narrow ones on TPUs in pairs of columns."""
+
+    def plain(x, kernel):
+        return winograd.convolve(x, kernel, strides, padding, **options)
+
+    def folded(x, kernel):
+        x = folded_columns.fold(x)
+        return folded_columns.unfold(folded_columns.convolve(x, kernel))
+
+    if not folded_columns.fit(x.shape[2], kernel.shape[-1]):
+        return plain(x, kernel)
+    return lax.platform_dependent(x, kernel, tpu=folded, default=plain)
+
+
+def _max_pool(x):
+    """The largest of each 2x2 pixels, likewise."""
+
+    def plain(x):
+        return nn.max_pool(x, (2, 2), strides=(2, 2))
+
+    def folded(x):
+        return folded_columns.max_pool(folded_columns.fold(x))
+
+    if not folded_columns.fit(x.shape[2], x.shape[3]):
+        return plain(x)
+    return lax.platform_dependent(x, tpu=folded, default=plain)
