@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import linen as nn
 
@@ -42,6 +43,25 @@ def test_a_folded_max_pooling_is_the_max_pooling(height, width):
         return nn.max_pool(x, (2, 2), strides=(2, 2))
 
     _assert_same(folded, definition, draw((2, height, width, 3), 0))
+
+
+def test_equal_pixels_have_the_gradient_that_max_pooling_gives_them():
+    def total(x):
+        return jnp.sum(folded_columns.max_pool(folded_columns.fold(x)))
+
+    def total_of_definition(x):
+        return jnp.sum(nn.max_pool(x, (2, 2), strides=(2, 2)))
+
+    flat = jnp.ones((1, 4, 4, 3))
+    found, expected = jax.grad(total)(flat), jax.grad(total_of_definition)(flat)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_the_largest_of_pixels_with_nan_is_nan(column):
+    x = jnp.ones((1, 2, 2, 3)).at[0, 0, column, 1].set(jnp.nan)
+    found = folded_columns.max_pool(folded_columns.fold(x))
+    np.testing.assert_array_equal(found[0, 0, 0], [1.0, jnp.nan, 1.0])
 
 
 def test_the_discriminator_at_full_size_is_the_same_in_both_forms():

@@ -71,9 +71,55 @@ def test_empty_features_stay_empty_and_pass_no_gradient(form):
     assert np.isfinite(of_weights).all()
 
 
-def test_bfloat16_features_are_compared_in_float32():
+@pytest.mark.parametrize("form", [lpips.feature_distance, _of_pairs])
+def test_equal_features_are_at_distance_0_with_gradient_0(form):
+    @jax.jit
+    def distance_and_gradients(a, b):
+        distance, vjp = jax.vjp(form, a, b, jnp.asarray(WEIGHTS))
+        return distance, vjp(jnp.ones_like(distance))
+
+    x = draw((2, 40, 40, 5), 4)
+    for found in jax.tree.leaves(distance_and_gradients(x, x)):
+        np.testing.assert_array_equal(found, 0.0)
+
+
+@pytest.mark.parametrize("form", [lpips.feature_distance, _of_pairs])
+@pytest.mark.parametrize("length", [1e-30, 1e-19, 1e19, 1e30])
+def test_gradients_are_finite_where_squares_are_not(form, length):
+    a, b = (length * jnp.asarray(x) for x in (A, B))
+    distance, vjp = jax.vjp(form, a, b, jnp.asarray(WEIGHTS))
+    for gradient in (distance, *vjp(jnp.ones_like(distance))):
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("form", [lpips.feature_distance, _of_pairs])
+def test_bfloat16_features_are_compared_in_float32(form):
     a, b = (jnp.asarray(x).astype(jnp.bfloat16) for x in (A, B))
-    found = lpips.feature_distance(a, b, jnp.asarray(WEIGHTS))
+    weights = jnp.asarray(WEIGHTS)
+    with jax.numpy_dtype_promotion("strict"):
+        found, vjp = jax.vjp(form, a, b, weights)
+        gradients = vjp(jnp.ones_like(found))
     assert found.dtype == jnp.float32
-    expected = _definition(*(np.asarray(x, np.float32) for x in (a, b)))
+    wide = [x.astype(jnp.float32) for x in (a, b)]
+    expected = _definition(*map(np.asarray, wide))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    of_wide = jax.vjp(form, *wide, weights)[1](jnp.ones_like(found))
+    for ours, theirs in zip(gradients[:2], of_wide[:2], strict=True):
+        np.testing.assert_array_equal(ours, theirs.astype(jnp.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("platform", "shape", "folds"),
+    [
+        ("tpu", (2, 3, 4, 5), True),
+        ("tpu", (2, 3, 5, 5), False),
+        ("tpu", (2, 3, 4, 65), False),
+        ("cpu", (2, 3, 4, 5), False),
+    ],
+)
+def test_narrow_features_are_compared_in_pairs_on_tpus(platform, shape, folds):
+    args = (jnp.zeros(shape), jnp.zeros(shape), jnp.zeros(shape[-1]))
+    traced = jax.jit(lpips.feature_distance).trace(*args)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    batch, height, width, channels = shape
+    assert (f"{batch}x{height}x{width // 2}x{2 * channels}xf32" in text) == folds

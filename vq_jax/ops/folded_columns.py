@@ -1,8 +1,9 @@
 """Layers of images whose pairs of columns lie side by side, as channels.
 
-The matrix unit of a TPU computes 128 channels at a time, and its memory holds as many
-side by side. Layers of 64 waste half of both. Folded, [b, h, w, c] is
-[b, h, w / 2, 2 c], and they waste neither.
+The memory of a TPU holds 128 channels side by side, so that maps of 64 take twice their
+size. Folded, [b, h, w, c] is [b, h, w / 2, 2 c], which fills it. Folded kernels are
+half zeros: their products take as long as before, where half of the matrix unit was
+idle.
 """
 
 import jax.numpy as jnp
@@ -12,13 +13,13 @@ from jaxtyping import Array, Float
 
 from vq_jax.ops.convolution import LAYOUT
 
-MATRIX_UNIT = 128
-"""Channels that a TPU computes at a time."""
+LANES = 128
+"""Channels that lie side by side in a TPU's memory."""
 
 
 def fit(width: int, channels: int) -> bool:
-    """Whether columns come in pairs whose channels a TPU computes at once."""
-    return width % 2 == 0 and 2 * channels <= MATRIX_UNIT
+    """Whether columns come in pairs, whose channels are no more than `LANES`."""
+    return width % 2 == 0 and 2 * channels <= LANES
 
 
 def fold(x: Float[Array, "b h w c"]) -> Float[Array, "b h w//2 2*c"]:
@@ -28,7 +29,11 @@ def fold(x: Float[Array, "b h w c"]) -> Float[Array, "b h w//2 2*c"]:
 
 
 def unfold(x: Float[Array, "b h w d"]) -> Float[Array, "b h 2*w d//2"]:
-    """Single columns again. Between layers TPUs leave `fold(unfold(x))` out."""
+    """Single columns again.
+
+    The compiler for TPUs moves this past a bias and a ReLU to the `fold` of the next
+    layer, where both vanish.
+    """
     batch, height, width, channels = x.shape
     return x.reshape(batch, height, 2 * width, channels // 2)
 
@@ -64,10 +69,15 @@ def blur_pool(x: Float[Array, "b h w d"]) -> Float[Array, "b h//2 w c"]:
 
 
 def max_pool(x: Float[Array, "b h w d"]) -> Float[Array, "b h//2 w c"]:
-    """The largest of each 2x2 pixels of what is folded; the result is not."""
+    """The largest of each 2x2 pixels of what is folded; the result is not.
+
+    Of equal rows the upper one has the gradient, of equal columns the left one. (That
+    of `jnp.maximum` would be halved.)
+    """
     channels = x.shape[-1] // 2
     of_rows = nn.max_pool(x, (2, 1), strides=(2, 1))
-    return jnp.maximum(of_rows[..., :channels], of_rows[..., channels:])
+    left, right = of_rows[..., :channels], of_rows[..., channels:]
+    return jnp.where((right > left) | jnp.isnan(right), right, left)
 
 
 def column_sums(
@@ -86,7 +96,7 @@ def column_sums(
 def spread(
     values: tuple[Float[Array, "b h w 1"], ...], channels: int
 ) -> Float[Array, "b h w _"]:
-    """Each column's value at all its channels, or for one column what broadcasts so."""
+    """Each column's value at all its channels; that of a single one is as it was."""
     if len(values) == 1:
         return values[0]
     return jnp.where(_is_left(channels), *values)

@@ -38,7 +38,8 @@ def feature_distance(
 
     Gradients reach all three. Vectors of zeros, which constant images have, stay zeros
     and get none: there the norm has no derivative, and the computed one would be NaN.
-    There is no forward differentiation (`jax.jvp`).
+    They can be differentiated again in reverse mode; there is no forward
+    differentiation (`jax.jvp`).
     """
 
     def single(a, b, weights):
@@ -59,13 +60,9 @@ def _distance(a, b, weights, columns):
 
 
 def _forward(a, b, weights, columns):
-    channels = len(weights)
     squares = [column_sums(jnp.square(x.astype(jnp.float32)), columns) for x in (a, b)]
     scales = [tuple(map(_inverse_norm, square)) for square in squares]
-    unit_a, unit_b = (
-        x * spread(scale, channels) for x, scale in zip((a, b), scales, strict=True)
-    )
-    difference = unit_a - unit_b
+    unit_a, unit_b, difference = _units(a, b, scales)
     weighted = _at_columns(weights, columns) * difference
     distance = jnp.concatenate(column_sums(weighted * difference, columns), axis=-1)
     # What a gradient has along its own vector, which normalising takes out of it. It
@@ -80,16 +77,17 @@ def _forward(a, b, weights, columns):
 
 
 def _backward(columns, residuals, cotangent):
-    a, b, weights, (scale_a, scale_b), (along_a, along_b) = residuals
+    a, b, weights, scales, along = residuals
     channels = len(weights)
-    cotangent = cotangent.reshape(*a.shape[:3], columns)
-    cotangent = spread(tuple(jnp.split(cotangent, columns, axis=-1)), channels)
-    scale_a, scale_b = spread(scale_a, channels), spread(scale_b, channels)
-    unit_a, unit_b = a * scale_a, b * scale_b
-    difference = unit_a - unit_b
+    unit_a, unit_b, difference = _units(a, b, scales)
     weighted = _at_columns(weights, columns) * difference
-    to_a = scale_a * (weighted - unit_a * spread(along_a, channels))
-    to_b = scale_b * (-weighted - unit_b * spread(along_b, channels))
+    scale_a, scale_b, along_a, along_b = (
+        spread(x, channels) for x in (*scales, *along)
+    )
+    to_a = scale_a * (weighted - unit_a * along_a)
+    to_b = scale_b * (-weighted - unit_b * along_b)
+    cotangent = jnp.split(cotangent.reshape(*a.shape[:3], columns), columns, axis=-1)
+    cotangent = spread(tuple(cotangent), channels)
     to_weights = jnp.sum(cotangent * jnp.square(difference), axis=(0, 1, 2))
     return (
         (2 * cotangent * to_a).astype(a.dtype),
@@ -99,6 +97,20 @@ def _backward(columns, residuals, cotangent):
 
 
 _distance.defvjp(_forward, _backward)
+
+
+def _units(a, b, scales):
+    """Both divided by their norms, and the difference, 0 for equal ones; float32.
+
+    A compiler may round one of two equal products, and keep the digits of the other
+    until it has subtracted, which alone would leave a difference.
+    """
+    channels = a.shape[-1] // len(scales[0])
+    scale_a, scale_b = (spread(scale, channels) for scale in scales)
+    a, b = a.astype(jnp.float32), b.astype(jnp.float32)
+    unit_a, unit_b = a * scale_a, b * scale_b
+    equal = (a == b) & (scale_a == scale_b)
+    return unit_a, unit_b, jnp.where(equal, 0.0, unit_a - unit_b)
 
 
 def _at_columns(weights, columns):
@@ -113,6 +125,6 @@ def _inverse_norm(square):
 
 
 def _along(product, square):
-    """A sum over x / (|x| + EPSILON), where the norm's derivative has x / |x|."""
+    """`product`, a sum over x / (|x| + EPSILON), with x / |x| in that place."""
     norm = jnp.sqrt(jnp.where(square == 0.0, 1.0, square))
-    return product * (norm + EPSILON) / norm
+    return product * (1.0 + EPSILON / norm)

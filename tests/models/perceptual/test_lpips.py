@@ -116,9 +116,13 @@ def test_narrow_layers_of_vgg16_are_folded_on_tpus(platform, width, folds):
 
     traced = jax.jit(gradient).trace(images)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
-    convolutions = [line for line in text.splitlines() if "convolution(" in line]
-    assert convolutions
-    assert any("2x40x20x8xf32" in line for line in convolutions) == folds
+    lines = text.splitlines()
+    for operation in ("convolution(", "select_and_scatter"):
+        found = [i for i, line in enumerate(lines) if operation in line]
+        assert found
+        # The types of a pooling's gradient stand some lines below, after its regions.
+        whole = ["".join(lines[i : i + 10]) for i in found]
+        assert any("2x40x20x8xf32" in line for line in whole) == folds
 
 
 def test_vgg16_is_the_same_in_pairs_of_columns(monkeypatch):

@@ -41,7 +41,10 @@ class Vgg16(nn.Module):
 
 
 def _convolve(x, kernel, strides, padding, **options):
-    """A 3x3 convolution without strides; narrow ones on TPUs in pairs of columns."""
+    """One of the layers above; narrow ones on TPUs in pairs of columns.
+
+    Folded or not, it is of 3x3 taps, stride 1 and padding "SAME".
+    """
 
     def plain(x, kernel):
         return winograd.convolve(x, kernel, strides, padding, **options)
