@@ -7,7 +7,6 @@ idle.
 """
 
 import jax.numpy as jnp
-from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -75,7 +74,8 @@ def max_pool(x: Float[Array, "b h w d"]) -> Float[Array, "b h//2 w c"]:
     of `jnp.maximum` would be halved.)
     """
     channels = x.shape[-1] // 2
-    of_rows = nn.max_pool(x, (2, 1), strides=(2, 1))
+    rows = (1, 2, 1, 1)
+    of_rows = lax.reduce_window(x, -jnp.inf, lax.max, rows, rows, "VALID")
     left, right = of_rows[..., :channels], of_rows[..., channels:]
     return jnp.where((right > left) | jnp.isnan(right), right, left)
 
