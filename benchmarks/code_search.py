@@ -84,7 +84,7 @@ def _ratio(above: list[float], below: list[float]) -> float:
 
 
 def _table(rows: list[dict], origin: dict) -> Table:
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    title = timing.title(origin)
     headings = ("n", "k", "search ms", "product ms", "argmin ms")
     ratios = ("search/product", "argmin/search", "temp MiB")
     table = Table(title=title, title_justify="left")

@@ -91,7 +91,7 @@ def measure_grid(side: int, batch_size: int, num_calls: int) -> dict:
 
 
 def _table(rows: list[dict], origin: dict) -> Table:
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    title = timing.title(origin)
     table = Table(title=title, title_justify="left")
     headings = (
         "grid",

@@ -86,8 +86,7 @@ def print_comparison(
     Args:
         columns: heading -> text of a row, for the columns that say what was measured.
     """
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title(origin), title_justify="left")
     for heading in (*columns, "ours ms", "theirs ms", "ratio", "temp MiB"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
@@ -114,6 +113,11 @@ def origin(device: str = "") -> dict[str, str]:
         "python": platform.python_version(),
         "commit": _commit(),
     }
+
+
+def title(origin: dict[str, str]) -> str:
+    """Of a table of numbers that come from there."""
+    return f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
 
 
 def write_json(path: str, content: dict) -> None:

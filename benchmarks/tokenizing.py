@@ -142,10 +142,7 @@ def _whole(saved, tokenizer, split: str, out: pathlib.Path) -> int:
 
 
 def _table(rows: list[dict], origin: dict) -> Table:
-    title = (
-        f"{origin['source']} on {origin['device']}, jax {origin['jax']}, commit "
-        f"{origin['commit']}"
-    )
+    title = f"{origin['source']} on {timing.title(origin)}"
     table = Table(title=title, title_justify="left")
     headings = (
         *("chunk", "images", "bare images/s", "whole", "ratio"),

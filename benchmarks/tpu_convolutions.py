@@ -18,33 +18,28 @@ os.environ.update(JAX_PLATFORMS="cpu", **ENVIRONMENT)
 
 import jax
 import timing
-from jax import lax
 from jax.experimental.layout import Format, Layout
 from rich.console import Console
 from rich.table import Table
 
 from vq_jax import compiler
-from vq_jax.ops.convolution import LAYOUT
 from vq_jax.planning import cost, hlo
 from vq_jax.planning.targets import open_target
+from vq_jax.testing.convolutions import convolve
 
 # Side of the images, channels of both.
 LAYERS = ((256, 128), (128, 128), (64, 256), (32, 256), (16, 512))
 
 
-def _convolve(x, kernel):
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT)
-
-
 def _of_input(x, kernel):
-    return jax.vjp(lambda x: _convolve(x, kernel), x)[1](x)
+    return jax.vjp(lambda x: convolve(x, kernel), x)[1](x)
 
 
 def _of_kernel(x, kernel):
-    return jax.vjp(lambda kernel: _convolve(x, kernel), kernel)[1](x)
+    return jax.vjp(lambda kernel: convolve(x, kernel), kernel)[1](x)
 
 
-PASSES = {"forward": _convolve, "of input": _of_input, "of kernel": _of_kernel}
+PASSES = {"forward": convolve, "of input": _of_input, "of kernel": _of_kernel}
 
 
 def main() -> None:
@@ -75,9 +70,8 @@ def measure(topology: str, side: int, channels: int, images: int) -> dict:
     kernel = jax.ShapeDtypeStruct((3, 3, channels, channels), "bfloat16")
     cycles = {}
     for name, function in PASSES.items():
-        lowered = jax.jit(function, in_shardings=there, out_shardings=there).lower(
-            x, kernel
-        )
+        placed = jax.jit(function, in_shardings=there, out_shardings=there)
+        lowered = placed.lower(x, kernel)
         compiled = lowered.compile(compiler_options=compiler.options(device))
         cycles[name] = cost.cycles(hlo.parse(compiled.as_text()))
     flops = 2 * 9 * channels * x.size
@@ -93,7 +87,7 @@ def measure(topology: str, side: int, channels: int, images: int) -> dict:
 
 
 def _print(rows: list[dict], origin: dict) -> None:
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    title = timing.title(origin)
     table = Table(*rows[0], title=f"{title}, million cycles", title_justify="left")
     for row in rows:
         table.add_row(*map(str, row.values()))

@@ -221,7 +221,7 @@ def _millions(cycles: int) -> float:
 
 def _print(rows: list[dict], origin: dict) -> None:
     console = Console(width=160)
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    title = timing.title(origin)
     columns = [name for name in rows[0] if name not in ("kinds_m", "dearest")]
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:

@@ -113,7 +113,7 @@ def _theirs(step: str, images, peer: str):
 
 
 def _table(rows: list[dict], origin: dict) -> Table:
-    title = f"{origin['device']}, jax {origin['jax']}, commit {origin['commit']}"
+    title = timing.title(origin)
     headings = ("step", "ours ms", "theirs ms", "ratio", "MiB", "ratio")
     table = Table(title=title, title_justify="left")
     for heading in headings:
